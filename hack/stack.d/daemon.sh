@@ -1,0 +1,143 @@
+# The daemon's namespaces, configuration, start and exports. Sourced by hack/stack.
+#
+# A holder process owns a mount and a network namespace for as long as the stack is up; containerd and every ctr join
+# it. So containerd can be killed and started again while its shims and their mounts live on, as on a real node, and
+# /run/containerd and /run/kata-ts are private to this stack: two versions with equal container ids do not meet.
+
+stack_dir() { printf '%s/build/stack/%s\n' "$checkout" "$1"; }
+alive() { local pid; pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; }
+
+# A recycled pid must not pass for ours: the process has to carry this stack's mark in its environment.
+ours() { alive "$1" && tr '\0' '\n' <"/proc/$(cat "$1")/environ" 2>/dev/null | grep -qxF "KATA_TS_STACK=$2"; }
+
+containerd_package() {
+  case $1 in 1.6) debian_unpack containerd bookworm ;; 2.1) debian_unpack containerd sid ;; esac
+}
+
+stack_up() {
+  local version=$1 dir; dir=$(stack_dir "$1")
+  [ "$(id -u)" = 0 ] || die "namespaces, mounts and cgroups need root: run it with sudo"
+  [ ${#dir} -le 85 ] || die "the checkout's path is too long for a unix socket ($dir): use a shorter one"
+  mkdir -p "$dir/bin" "$cache"
+  exec 9>"$dir/lock"
+  flock 9
+  if ! { ours "$dir/containerd.pid" "$dir" && [ -S "$dir/containerd.sock" ]; }; then
+    local package runc
+    package=$(containerd_package "$version")
+    runc=$(debian_unpack runc bookworm)
+    ours "$dir/holder.pid" "$dir" || start_holder "$dir"
+    write_containerd_config "$version" "$dir"
+    write_kata_ts_config "$dir"
+    write_ctr "$dir" "$package"
+    start_containerd "$version" "$dir" "$package" "$runc"
+  fi
+  import_busybox "$dir"
+  flock -u 9
+}
+
+# `/` becomes a slave (mounts made here never reach the host, mounts of the host appear here) and shared again below
+# that, because a container may ask for rshared volumes.
+start_holder() {
+  local dir=$1
+  rm -f "$dir/holder.pid"
+  KATA_TS_STACK=$dir setsid unshare --mount --net --propagation slave sh -euc '
+    mount --make-rshared /
+    mkdir -p /run/containerd /run/kata-ts
+    mount -t tmpfs -o mode=0711 kata-ts-stack /run/containerd
+    mount -t tmpfs -o mode=0711 kata-ts-stack /run/kata-ts
+    ip link set lo up 2>/dev/null || true
+    echo $$ >"$KATA_TS_STACK/holder.pid.new"
+    mv "$KATA_TS_STACK/holder.pid.new" "$KATA_TS_STACK/holder.pid"
+    exec sleep infinity' </dev/null >"$dir/holder.log" 2>&1 9>&- &
+  wait_for 10 "the namespaces to stand (see $dir/holder.log)" test -s "$dir/holder.pid"
+}
+
+wait_for() {
+  local seconds=$1 what=$2 end; shift 2
+  end=$((SECONDS + seconds))
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || die "waited $seconds s for $what"
+    sleep 0.05
+  done
+}
+
+write_containerd_config() {
+  local version=$1 dir=$2 format=3
+  [ "$version" != 1.6 ] || format=2
+  # CRI wants CNI and a pause image, NRI a socket under /var/run: neither belongs to a stack that ctr drives.
+  cat >"$dir/containerd.toml" <<TOML
+version = $format
+root = "$dir/root"
+state = "$dir/state"
+disabled_plugins = [
+  "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime",
+  "io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.tracing.processor.v1.otlp",
+  "io.containerd.internal.v1.tracing",
+]
+
+[grpc]
+  address = "$dir/containerd.sock"
+
+[ttrpc]
+  address = "$dir/containerd.sock.ttrpc"
+
+[plugins."io.containerd.internal.v1.opt"]
+  path = "$dir/opt"
+TOML
+}
+
+write_kata_ts_config() {
+  local dir=$1
+  cat >"$dir/kata-ts.toml" <<TOML
+[guest]
+kernel = "$checkout/build/guest/vmlinux"
+initrd = "$checkout/build/guest/initrd.cpio"
+TOML
+}
+
+# ctr makes its FIFOs under /run/containerd, which is the stack's own: it has to run inside the namespaces.
+write_ctr() {
+  local dir=$1 package=$2
+  cat >"$dir/bin/ctr" <<SH
+#!/bin/sh
+read -r holder <"$dir/holder.pid" || { echo "ctr: the stack is down: hack/stack up" >&2; exit 1; }
+export CONTAINERD_ADDRESS="\${CONTAINERD_ADDRESS:-$dir/containerd.sock}"
+exec nsenter --target "\$holder" --mount --net --wd="\$PWD" "$package/usr/bin/ctr" "\$@"
+SH
+  chmod +x "$dir/bin/ctr"
+}
+
+start_containerd() {
+  local version=$1 dir=$2 package=$3 runc=$4
+  say "starting containerd $(cat "$package/VERSION") in $dir"
+  rm -f "$dir/containerd.sock" "$dir/containerd.sock.ttrpc" "$dir/containerd.pid"
+  # The working directory is / so that no relative path of the daemon's can depend on where hack/stack was called.
+  (
+    cd /
+    export KATA_TS_STACK=$dir KATA_TS_CONFIG=$dir/kata-ts.toml
+    export PATH=$checkout/build/bin:$runc/usr/sbin:$runc/usr/bin:$package/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    setsid nsenter --target "$(cat "$dir/holder.pid")" --mount --net \
+      sh -c 'echo $$ >"$KATA_TS_STACK/containerd.pid"; exec containerd --config "$KATA_TS_STACK/containerd.toml" --log-level debug' \
+      </dev/null >>"$dir/containerd.log" 2>&1 9>&- &
+  )
+  # Not `ctr version` in a hurry: a daemon that died says why in its log.
+  local end=$((SECONDS + 30))
+  until [ -S "$dir/containerd.sock" ] && "$dir/bin/ctr" --connect-timeout 2s version >/dev/null 2>&1; do
+    if [ $SECONDS -ge $end ] || { [ -s "$dir/containerd.pid" ] && ! alive "$dir/containerd.pid"; }; then
+      tail -n 15 "$dir/containerd.log" >&2
+      die "containerd did not come up: the end of $dir/containerd.log is above"
+    fi
+    sleep 0.05
+  done
+}
+
+stack_env() {
+  local dir; dir=$(stack_dir "$1")
+  cat <<SH
+export CONTAINERD_ADDRESS='$dir/containerd.sock'
+export CONTAINERD_NAMESPACE='default'
+export KATA_TS_STACK='$dir'
+export PATH='$dir/bin':"\$PATH"
+SH
+}

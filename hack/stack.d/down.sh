@@ -1,0 +1,54 @@
+# Stopping a stack and proving that nothing of it is left. Sourced by hack/stack.
+
+# Processes of this stack: those with its mark in their environment (containerd, shims, VMMs and their daemons inherit
+# it) and those that see a mount of it (containers' own processes, whose environment is the image's).
+stack_processes() {
+  local dir=$1
+  {
+    grep -lzxF "KATA_TS_STACK=$dir" /proc/[0-9]*/environ
+    grep -lF "$dir/" /proc/[0-9]*/mountinfo
+  } 2>/dev/null | cut -d/ -f3 | sort -un | grep -vxE "$$|$BASHPID" || true
+}
+
+stack_down() {
+  local version=$1 dir holder pids round; dir=$(stack_dir "$1")
+  [ -d "$dir" ] || return 0
+  holder=$(cat "$dir/holder.pid" 2>/dev/null || true)
+  # Containers first and by containerd, so that shims tidy cgroups and state the way they do on a node.
+  if ours "$dir/containerd.pid" "$dir"; then stop_containers "$dir"; fi
+  for round in 1 2 3 4 5 6 7 8 9 10; do
+    # The holder goes last: its namespace is how leftovers are seen.
+    pids=$(stack_processes "$dir" | grep -vx "${holder:-none}" || true)
+    [ -n "$pids" ] || break
+    kill -KILL $pids 2>/dev/null || true
+    sleep 0.1
+  done
+  if [ -n "$holder" ] && ours "$dir/holder.pid" "$dir"; then
+    kill -KILL "$holder" 2>/dev/null || true
+    while kill -0 "$holder" 2>/dev/null; do sleep 0.02; done
+  fi
+  prove_nothing_left "$dir"
+  rm -rf "$dir"
+}
+
+stop_containers() {
+  local dir=$1 namespace id ctr
+  ctr="timeout 20 $dir/bin/ctr"
+  for namespace in $($ctr namespace ls -q 2>/dev/null); do
+    for id in $($ctr -n "$namespace" task ls -q 2>/dev/null); do
+      $ctr -n "$namespace" task kill -s SIGKILL --all "$id" >/dev/null 2>&1 || true
+      $ctr -n "$namespace" task delete -f "$id" >/dev/null 2>&1 || true
+    done
+  done
+}
+
+prove_nothing_left() {
+  local dir=$1 left
+  left=$(stack_processes "$dir")
+  [ -z "$left" ] || die "still running: $(ps -o pid=,args= -p $(echo $left | tr ' ' ',') | tr '\n' ';')"
+  ! grep -F "$dir/" /proc/self/mountinfo >&2 || die "still mounted on the host (see above)"
+  left=$(ss -xl 2>/dev/null | grep -F "$dir/" || true)
+  [ -z "$left" ] || die "still listening: $left"
+  # runc leaves the parent cgroup that containerd's namespace is named after; rmdir takes it only if it is empty.
+  rmdir /sys/fs/cgroup/default /sys/fs/cgroup/*/default 2>/dev/null || true
+}
