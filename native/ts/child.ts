@@ -1,0 +1,191 @@
+import * as sys from 'native:sys'
+import { EPOLLIN } from './constants/epoll.ts'
+import { O_RDWR } from './constants/fcntl.ts'
+import { PR_SET_PDEATHSIG } from './constants/prctl.ts'
+import { SIGCHLD, SIGKILL, signalName } from './constants/signal.ts'
+import { CLD_EXITED, P_PIDFD, WEXITED, WNOHANG } from './constants/wait.ts'
+import { check, checked, E, SysError } from './errno.ts'
+import { Fd, open, pipe } from './fd.ts'
+
+export interface SpawnOptions {
+  path: string
+  /** argv[0] included. */
+  argv: string[]
+  env: string[]
+  /** Descriptors for 0, 1 and 2, borrowed; 'null': /dev/null. */
+  stdio: [number | 'null', number | 'null', number | 'null']
+  /** Further descriptors (borrowed) that the program finds under 3, 4, … in this order. */
+  pass?: number[]
+  cwd?: string
+  /** Sent to the child when this process dies (prctl(2) PR_SET_PDEATHSIG). */
+  parentDeathSignal?: number
+  /** Runs in the child, synchronously, just before execve; what it throws becomes spawn's error. */
+  beforeExec?: () => void
+  /** CLONE_NEW* flags. */
+  namespaces?: number
+}
+
+/** How a process ended. */
+export interface Exit {
+  /** Exit status, or 128 + signal. */
+  status: number
+  signal: number | undefined
+}
+
+export function exitOf(seen: { code: number; status: number }): Exit {
+  return seen.code === CLD_EXITED ? { status: seen.status, signal: undefined } : { status: 128 + seen.status, signal: seen.status }
+}
+
+/** `exited with status 1` or `was killed by SIGKILL`. */
+export function exitText(exit: Exit): string {
+  return exit.signal === undefined ? `exited with status ${exit.status}` : `was killed by ${signalName(exit.signal)}`
+}
+
+/** A child process of ours with its pidfd: whoever holds it must wait() for it or dispose of it. */
+export class Child {
+  #exit: Exit | undefined
+  #waiting: Promise<Exit> | undefined
+
+  /** Takes ownership of `pidfd`. */
+  constructor(readonly pid: number, readonly pidfd: Fd, readonly what: string) {}
+
+  get exit(): Exit | undefined {
+    return this.#exit
+  }
+
+  /** Resolves with the exit once the process is dead and reaped; the same promise for every caller. */
+  wait(): Promise<Exit> {
+    this.#waiting ??= new Promise((resolve, reject) => {
+      const seen = this.#reap(WNOHANG)
+      if (seen) {
+        resolve(seen)
+        return
+      }
+      const fd = this.pidfd.number
+      check('epoll_ctl', this.what, sys.watch(fd, EPOLLIN, () => {
+        try {
+          const exit = this.#reap(WNOHANG)
+          if (!exit) return
+          sys.unwatch(fd)
+          this.pidfd.close()
+          resolve(exit)
+        } catch (error) {
+          sys.unwatch(fd)
+          reject(error)
+        }
+      }))
+    })
+    return this.#waiting
+  }
+
+  /** False when the process is gone already. */
+  kill(signal: number): boolean {
+    if (this.#exit || !this.pidfd.open) return false
+    const sent = sys.pidfdSendSignal(this.pidfd.number, signal)
+    if (sent === -E.ESRCH) return false
+    check('pidfd_send_signal', `${signalName(signal)} to ${this.what}`, sent)
+    return true
+  }
+
+  /** Kills with SIGKILL and reaps, synchronously. For error paths; nobody may be waiting. */
+  [Symbol.dispose](): void {
+    if (this.#exit) return
+    this.kill(SIGKILL)
+    if (!this.#waiting) this.#reap(0)
+    this.pidfd.close()
+  }
+
+  #reap(options: number): Exit | undefined {
+    if (this.#exit) return this.#exit
+    const seen = sys.waitid(P_PIDFD, this.pidfd.number, WEXITED | options)
+    if (seen === null) return undefined
+    this.#exit = exitOf(checked('waitid', this.what, seen))
+    return this.#exit
+  }
+}
+
+/**
+ * Starts a program. Throws SysError for what failed in the child too, execve(2) included: the child
+ * tells its errno through a close-on-exec pipe, so that a missing program is an error here and not an exit status.
+ */
+export function spawn(options: SpawnOptions): Child {
+  const { reader, writer } = pipe(`start of ${options.path}`)
+  using _reader = reader
+  const cloned = checked('clone3', options.path, sys.clone3({ flags: options.namespaces ?? 0, exitSignal: SIGCHLD }))
+  if (cloned.pid === 0) becomeProgram(options, writer)
+  writer.close()
+  const child = new Child(cloned.pid, new Fd(cloned.pidfd, `pidfd of ${options.path}`), options.path)
+  const failure = readFailure(reader)
+  if (!failure) return child
+  child[Symbol.dispose]()
+  throw failure
+}
+
+function readFailure(reader: Fd): SysError | undefined {
+  const buffer = new Uint8Array(4096)
+  const got = sys.read(reader.number, buffer, 0, buffer.length)
+  if (got <= 0) return undefined
+  const [call = 'execve', object = '', errno = '0'] = sys.utf8Decode(buffer, 0, got).split('\0')
+  return new SysError(call, object, Number(errno))
+}
+
+/** Descriptors of the child are lifted to at least this number before they are put in place. */
+const aboveAll = 64
+/** include/uapi/linux/fcntl.h */
+const F_DUPFD_CLOEXEC = 1030
+
+/** The child's side: never comes back. */
+function becomeProgram(options: SpawnOptions, writer: Fd): never {
+  let report = writer.number
+  try {
+    report = lift(report)
+    if (options.parentDeathSignal) check('prctl', 'PR_SET_PDEATHSIG', sys.prctl(PR_SET_PDEATHSIG, options.parentDeathSignal, 0, 0, 0))
+    if (options.cwd !== undefined) check('chdir', options.cwd, sys.chdir(options.cwd))
+    options.beforeExec?.()
+    placeDescriptors(options)
+    check('execve', options.path, sys.execve(options.path, options.argv, options.env))
+  } catch (error) {
+    const [call, object, errno] = error instanceof SysError
+      ? [error.call, error.object, error.errno]
+      : ['start', error instanceof Error ? error.message : String(error), E.EINVAL]
+    const line = sys.utf8Encode(`${call}\0${object}\0${errno}`)
+    sys.write(report, line, 0, Math.min(line.length, 4096))
+  }
+  return sys._exit(127)
+}
+
+/**
+ * Puts the descriptors in place without one overwriting another that is still needed: each is first
+ * duplicated above all places, close-on-exec, then put down. Everything between is closed.
+ */
+function placeDescriptors(options: SpawnOptions): void {
+  const wanted = [...options.stdio, ...options.pass ?? []]
+  // Not closed here: it lies below aboveAll, where close_range takes it.
+  const nothing = wanted.includes('null') ? open('/dev/null', O_RDWR).release() : -1
+  const lifted = wanted.map(fd => lift(fd === 'null' ? nothing : fd))
+  lifted.forEach((fd, place) => check('dup3', `${place}`, sys.dup3(fd, place, 0)))
+  check('close_range', `${wanted.length}–${aboveAll - 1}`, sys.closeRange(wanted.length, aboveAll - 1, 0))
+}
+
+function lift(fd: number): number {
+  return check('fcntl', 'F_DUPFD_CLOEXEC', sys.fcntl(fd, F_DUPFD_CLOEXEC, aboveAll))
+}
+
+/** Runs `work` in a forked process, synchronously there; gives its exit. For work that would change this process (setns(2), chroot(2)). */
+export function runForked(what: string, work: () => number): Exit {
+  const cloned = checked('clone3', what, sys.clone3({ flags: 0, exitSignal: SIGCHLD }))
+  if (cloned.pid === 0) {
+    let status = 127
+    try {
+      status = work()
+    } catch {
+      status = 127
+    }
+    sys._exit(status)
+  }
+  using pidfd = new Fd(cloned.pidfd, `pidfd of ${what}`)
+  const seen = sys.waitid(P_PIDFD, pidfd.number, WEXITED)
+  if (seen === null) throw new SysError('waitid', what, E.ECHILD)
+  return exitOf(checked('waitid', what, seen))
+}
+

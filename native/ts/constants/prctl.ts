@@ -1,0 +1,20 @@
+/** include/uapi/linux/prctl.h, securebits.h, seccomp.h. */
+export const PR_SET_PDEATHSIG = 1
+export const PR_SET_DUMPABLE = 4
+export const PR_SET_KEEPCAPS = 8
+export const PR_SET_NAME = 15
+export const PR_SET_SECCOMP = 22
+export const PR_CAPBSET_READ = 23
+export const PR_CAPBSET_DROP = 24
+export const PR_SET_SECUREBITS = 28
+export const PR_SET_CHILD_SUBREAPER = 36
+export const PR_SET_NO_NEW_PRIVS = 38
+export const PR_CAP_AMBIENT = 47
+export const PR_CAP_AMBIENT_RAISE = 2
+export const PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+export const SECCOMP_FILTER_FLAG_TSYNC = 1
+export const SECCOMP_FILTER_FLAG_LOG = 2
+export const SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4
+export const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8
+export const SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 32
