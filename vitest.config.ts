@@ -4,5 +4,5 @@ import { defineConfig } from 'vitest/config'
 // is a recording fake kernel there.
 export default defineConfig({
   resolve: { alias: { 'native:sys': new URL('./native/ts/fake/sys.ts', import.meta.url).pathname } },
-  test: { include: ['{native/ts,protocol,shim,agent,guest-image,hack}/**/*.spec.ts', 'test/repo/**/*.spec.ts'] },
+  test: { include: ['{native/ts,protocol,shim,agent,guest-image,hack}/**/*.spec.ts'] },
 })
