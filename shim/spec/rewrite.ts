@@ -1,0 +1,54 @@
+import { Fault } from '../../native/ts/fault.ts'
+import type { Spec } from '../../protocol/oci/spec.ts'
+import { rewriteDevices, rewriteResources } from './devices.ts'
+import { guestHooks } from './hooks.ts'
+import { rewriteMounts, type BindToGuest } from './mounts.ts'
+import { rewriteNamespaces } from './namespaces.ts'
+
+export interface GuestSpecOptions {
+  /** Root file system as the guest sees it. */
+  rootPath: string
+  /** Brings a host file or directory into the guest. */
+  bind: BindToGuest
+  /** Told what was left out, one line each. */
+  dropped: (what: string) => void
+}
+
+/**
+ * The spec as the agent is given it: containerd's, with every name of the host's replaced by the
+ * guest's or left out. What would silently mean less than was asked for is refused (Fault).
+ *
+ * - root and bind mounts lie on the share;
+ * - namespaces are the sandbox's or new ones, never the host's (namespaces.ts);
+ * - host devices, cpusets, block-I/O weights, LSM labels and cgroup paths name host things;
+ * - hooks of the host are run by the shim, `startContainer` stays (hooks.ts).
+ */
+export function guestSpec(spec: Spec, options: GuestSpecOptions): Spec {
+  if (!spec.process) throw new Fault('config.json has no process')
+  if (!spec.root) throw new Fault('config.json has no root')
+  const { hooks: _hostHooks, linux, process, ...rest } = spec
+  const { apparmorProfile, selinuxLabel, ...guestProcess } = process
+  if (apparmorProfile) options.dropped(`AppArmor profile ${apparmorProfile}: the guest has no AppArmor`)
+  if (selinuxLabel) options.dropped(`SELinux label ${selinuxLabel}: the guest has no SELinux`)
+  const hooks = guestHooks(spec.hooks)
+  return {
+    ...rest,
+    process: guestProcess,
+    root: { ...spec.root, path: options.rootPath },
+    mounts: rewriteMounts(spec.mounts ?? [], options.bind),
+    ...(hooks ? { hooks } : {}),
+    linux: rewriteLinux(linux ?? {}, options.dropped),
+  }
+}
+
+function rewriteLinux(linux: NonNullable<Spec['linux']>, dropped: (what: string) => void): NonNullable<Spec['linux']> {
+  const { cgroupsPath: _hostCgroup, mountLabel, intelRdt, resources, devices, namespaces, ...rest } = linux
+  if (mountLabel) dropped(`SELinux mount label ${mountLabel}: the guest has no SELinux`)
+  if (intelRdt) dropped('Intel RDT settings: they name a host resource')
+  return {
+    ...rest,
+    namespaces: rewriteNamespaces(namespaces ?? []),
+    devices: rewriteDevices(devices ?? [], resources?.devices ?? [], dropped),
+    ...(resources ? { resources: rewriteResources(resources, dropped) } : {}),
+  }
+}

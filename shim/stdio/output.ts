@@ -1,0 +1,68 @@
+import type { Fd } from '../../native/ts/fd.ts'
+import { Pump } from '../../native/ts/pump.ts'
+
+/** How an output stream came to its end. */
+export type OutputEnd =
+  /** Every byte that the agent announced was delivered (or discarded, its reader being gone). */
+  | 'complete'
+  /** The connection ended before the announced count: agent or VMM died. */
+  | 'cut'
+  /** Closed from our side before the end was known. */
+  | 'closed'
+
+/**
+ * stdout or stderr of a process, from the guest to its place on the host.
+ *
+ * Its end is never inferred from the connection: the agent tells the byte count (`setTotal`), the
+ * pump counts, and then the host closes first (facts of vsock transports: a half-close may be lost,
+ * and so may bytes before it).
+ */
+export class OutputStream {
+  #pump: Pump | undefined
+  #connection: Fd | undefined
+  #total: number | undefined
+  #over = false
+  #settle: (end: OutputEnd) => void = () => {}
+  /** Resolves once, after both ends are closed: only then does the reader see end of file. */
+  readonly drained: Promise<OutputEnd>
+
+  /** Takes ownership of `sink`. */
+  constructor(readonly id: bigint, readonly what: string, private readonly sink: Fd) {
+    this.drained = new Promise(resolve => { this.#settle = resolve })
+  }
+
+  /** Takes ownership of `connection` and starts to move bytes. */
+  attach(connection: Fd): void {
+    if (this.#over) {
+      connection.close()
+      return
+    }
+    this.#connection = connection
+    const pump = new Pump(this.what, { source: connection.number, sink: this.sink.number, discardOnSinkError: true })
+    this.#pump = pump
+    if (this.#total !== undefined) pump.setTotal(this.#total)
+    void pump.ended.then(end => this.#end(end.reason === 'total' ? 'complete' : end.reason === 'stopped' ? 'closed' : 'cut'))
+  }
+
+  /** The agent's count of bytes put on the stream; it may come before the connection is attached. Twice is ignored. */
+  setTotal(bytes: bigint): void {
+    if (this.#over || this.#total !== undefined) return
+    // Beyond 2^53 the count is a lie: no stream lives that long.
+    this.#total = bytes > BigInt(Number.MAX_SAFE_INTEGER) ? 0 : Number(bytes)
+    this.#pump?.setTotal(this.#total)
+  }
+
+  /** Ends the stream where it is. Idempotent. */
+  close(): void {
+    if (this.#pump) this.#pump.stop()
+    else this.#end('closed')
+  }
+
+  #end(end: OutputEnd): void {
+    if (this.#over) return
+    this.#over = true
+    this.#connection?.close()
+    this.sink.close()
+    this.#settle(end)
+  }
+}
