@@ -35,7 +35,7 @@ kernel_unpack() {
     "free some space, or set KATA_TS_CACHE to another disk"
   rm -rf "$work/src" "$work/src.new"
   mkdir -p "$work/src.new"
-  run_logged "$CACHE_DIR/log/kernel-unpack.log" "unpacking $KERNEL_PACKAGE" last_line \
+  run_logged "$CACHE_DIR/log/kernel-unpack.log" "unpacking $KERNEL_PACKAGE" working \
     tar -xf "/usr/src/$KERNEL_PACKAGE.tar.xz" --strip-components=1 -C "$work/src.new" ||
     fail "the kernel source does not unpack" "apt-get install --reinstall $KERNEL_PACKAGE"
   mv "$work/src.new" "$work/src"
@@ -46,7 +46,7 @@ kernel_configure() {
   cat "${KERNEL_FRAGMENTS[@]}" >"$work/requests"
   kernel_make -s KCONFIG_ALLCONFIG="$work/requests" allnoconfig >"$CACHE_DIR/log/kernel-config.log" 2>&1 ||
     fail "Kconfig failed" "read $CACHE_DIR/log/kernel-config.log"
-  npx tsx guest-image/check-kernel-config.ts "$work/obj/.config" "${KERNEL_FRAGMENTS[@]}" ||
+  node_modules/.bin/tsx guest-image/check-kernel-config.ts "$work/obj/.config" "${KERNEL_FRAGMENTS[@]}" ||
     fail "the kernel's configuration is not what the fragments ask for (above)" \
       "ask for the missing dependency in guest-image/kernel/ too, or drop the request"
 }

@@ -51,5 +51,8 @@ run_logged() {
   return "$status"
 }
 
-# The measure for commands with no better one.
+# The measure for commands that print nothing.
+working() { printf 'working'; }
+
+# The measure for commands whose last line says what they do.
 last_line() { tail -n 1 "$1" | tr '\r' '\n' | tail -n 1 | cut -c1-70; }
