@@ -1,0 +1,57 @@
+import type { Exit } from '../../native/ts/child.ts'
+import type { Fd } from '../../native/ts/fd.ts'
+import type { Journal } from '../journal.ts'
+import type { Log } from '../log.ts'
+import type { Timeline } from '../timeline.ts'
+
+/** How a VMM process ended. */
+export interface VmmExit extends Exit {
+  /** In words: `qemu-system-x86_64 was killed by SIGKILL`. */
+  text: string
+}
+
+/**
+ * A virtual machine for one sandbox, as the sandbox sees it: DESIGN.md's narrow port.
+ *
+ *   new ─launch─▶ launching ─▶ running ─stop, or the VMM dies─▶ stopped
+ *
+ * A driver owns every process, socket and descriptor it makes. `stop` gives all of them back from any state,
+ * also while `launch` or `acceptAgent` are pending (those then reject).
+ */
+export interface Hypervisor {
+  /** The VMM's pid, 0 before there is one. Kept after its death. */
+  readonly pid: number
+  /** Starts the VMM and its daemons; resolves when the VMM's control channel answers. Rejects with a diagnosis; everything is released by then. */
+  launch(): Promise<void>
+  /**
+   * The control connection that the agent opens when it is ready; the caller owns it (non-blocking). At most one is
+   * ever accepted. Rejects with a diagnosis when the VM dies or `timeoutMs` passes.
+   */
+  acceptAgent(timeoutMs: number): Promise<Fd>
+  /** Opens a connection to a port of the guest; the caller owns it (non-blocking). Rejects with a Fault or SysError. */
+  connect(port: number): Promise<Fd>
+  pause(): Promise<void>
+  resume(): Promise<void>
+  /** Ends VMM and daemons and reaps them, removes their sockets. Idempotent; resolves when nothing is left. */
+  stop(): Promise<void>
+  /** Resolves when the VMM process has ended, for whatever reason; never when it was not launched. */
+  wait(): Promise<VmmExit>
+  /** Phase reached, how the VMM and each daemon ended, the tails of their stderr and of the guest's console. Several lines, bounded. */
+  diagnosis(): string
+}
+
+/** What a driver is told about its sandbox. */
+export interface HypervisorSandbox {
+  id: string
+  /** Private directory (0700) for sockets. The driver removes what it makes there, not the directory. */
+  stateDir: string
+  /** Directory that the guest sees over virtio-fs under the tag `kata-ts`. */
+  shareDir: string
+  /** Lets `delete` wait for the processes of a shim that died. */
+  journal?: Journal
+  log: Log
+  timeline: Timeline
+}
+
+/** virtio-fs tag of the share. */
+export const shareTag = 'kata-ts'

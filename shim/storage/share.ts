@@ -1,0 +1,213 @@
+import * as sys from 'native:sys'
+import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, O_CREAT, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY } from '../../native/ts/constants/fcntl.ts'
+import {
+  MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_NODEV,
+  MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_SHARED, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE, UMOUNT_NOFOLLOW,
+} from '../../native/ts/constants/mount.ts'
+import { check, checked, E, isErrno } from '../../native/ts/errno.ts'
+import { Fault } from '../../native/ts/fault.ts'
+import { Fd, open } from '../../native/ts/fd.ts'
+import { fstat, makeDirectories, makeDirectory, readText, removeDirectory, removeTree } from '../../native/ts/file.ts'
+import { isKernelFileSystem, kernelMountsBelow } from './kernel-file-systems.ts'
+import { mountAt, parseMount, type MountDescriptor } from './mount.ts'
+
+/** Where the agent mounts the share in the guest. */
+export const guestShareDir = '/run/kata-ts/share'
+
+/** Mount points only, no data: a few thousand inodes are plenty, and bound what a bug could eat. */
+const tmpfsOptions = 'mode=0755,size=1m,nr_inodes=64k'
+
+const S_IFMT = 0o170000
+const S_IFDIR = 0o040000
+
+export interface BindOptions {
+  /** Enforced on the host, for everything below the mount too. */
+  readonly: boolean
+  /** Whether mounts below the source come along. */
+  recursive: boolean
+}
+
+/**
+ * What the host shows the guest: a directory tree of mount points, and on them the containers' rootfs and volumes.
+ *
+ *   <state>/share        exported by virtiofsd; read-only at its top, so that no guest can plant a symlink or rename
+ *     <container>/       a directory where the host will mount (CVE-2020-2026) or unmount (CVE-2020-2024)
+ *       rootfs/          the container's rootfs
+ *       mounts/<n>       a bind of the container: directory or file
+ *   <state>/share.host   the same tmpfs, writable and private: where directories are made and mounts are prepared
+ *
+ * A mount is made under share.host, where nobody sees it, gets its attributes there, and is then moved under share
+ * in one step. share is a shared mount: virtiofsd lives in a mount namespace of its own and receives what comes later.
+ *
+ * Must run in the shim's private mount namespace, and be open before virtiofsd starts. Every method is synchronous.
+ */
+export class Share {
+  /** Exported; virtiofsd's source. */
+  readonly dir: string
+  readonly #hostDir: string
+  /** Per container: how many binds it has, for the name of the next. */
+  readonly #binds = new Map<string, number>()
+  #open = true
+
+  private constructor(stateDir: string) {
+    this.dir = `${stateDir}/share`
+    this.#hostDir = `${stateDir}/share.host`
+  }
+
+  /** Makes the share below `stateDir`. Throws SysError; nothing is left then. */
+  static open(stateDir: string): Share {
+    const share = new Share(stateDir)
+    try {
+      makeDirectories(share.#hostDir, 0o700)
+      makeDirectories(share.dir, 0o700)
+      check('mount', `tmpfs on ${share.#hostDir}`,
+        sys.mount('kata-ts', share.#hostDir, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, tmpfsOptions))
+      setMount(AT_FDCWD, share.#hostDir, 0, 0, MS_PRIVATE)
+      check('mount', `${share.#hostDir} on ${share.dir}`, sys.mount(share.#hostDir, share.dir, null, MS_BIND, null))
+      setMount(AT_FDCWD, share.dir, 0, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, MS_SHARED)
+      return share
+    } catch (error) {
+      share.close()
+      throw error
+    }
+  }
+
+  /**
+   * Mounts a container's rootfs; gives its path in the guest. `readonly`: enforced on the host.
+   * Throws Fault or SysError; nothing of it is left then.
+   */
+  addRootfs(containerId: string, mounts: readonly MountDescriptor[], { readonly = false } = {}): string {
+    if (mounts.length === 0) throw new Fault(`container ${containerId} has no rootfs mounts`, { fix: 'the snapshotter must give at least one mount' })
+    // All are read before the first is made: a refused one must not leave its predecessors behind.
+    const calls = mounts.map(parseMount)
+    this.#prepare(containerId)
+    const name = `${containerId}/rootfs`
+    makeDirectory(this.#host(name))
+    let made = 0
+    try {
+      // mount.All of containerd: one upon the other, in order.
+      for (const call of calls) {
+        mountAt(call, this.#host(name))
+        made++
+      }
+      const last = calls.at(-1)
+      const readonlyBind = last !== undefined && (last.flags & MS_BIND) !== 0 && (last.flags & MS_RDONLY) !== 0
+      this.#publish(name, { readonly: readonly || readonlyBind, recursive: false })
+    } catch (error) {
+      while (made-- > 0) sys.umount2(this.#host(name), MNT_DETACH | UMOUNT_NOFOLLOW)
+      removeDirectory(this.#host(name))
+      throw error
+    }
+    // What the last one was stacked upon stays reachable through it; its own mount point is not needed any more.
+    for (let below = made - 1; below > 0; below--) sys.umount2(this.#host(name), MNT_DETACH | UMOUNT_NOFOLLOW)
+    return `${guestShareDir}/${name}`
+  }
+
+  /** Binds a file or directory of the host; gives its path in the guest. Throws Fault or SysError; nothing of it is left then. */
+  addBind(containerId: string, source: string, options: BindOptions): string {
+    using from = openSource(source)
+    using tree = new Fd(check('open_tree', source, sys.openTree(from.number, '',
+      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (options.recursive ? AT_RECURSIVE : 0))), `tree of ${source}`)
+    this.#prepare(containerId)
+    const number = this.#binds.get(containerId) ?? 0
+    const name = `${containerId}/mounts/${number}`
+    const isDirectory = (fstat(from.number, source).mode & S_IFMT) === S_IFDIR
+    if (isDirectory) makeDirectory(this.#host(name))
+    else open(this.#host(name), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600).close()
+    this.#binds.set(containerId, number + 1)
+    // Cut off from the source's peer group: what the host mounts there later is none of the guest's business.
+    setMount(tree.number, '', AT_EMPTY_PATH | AT_RECURSIVE, 0, MS_PRIVATE)
+    check('move_mount', `${source} to ${name}`, sys.moveMount(tree.number, '', AT_FDCWD, this.#host(name), MOVE_MOUNT_F_EMPTY_PATH))
+    try {
+      if (options.recursive) hideKernelFileSystems(this.#host(name), source)
+      this.#publish(name, options)
+    } catch (error) {
+      sys.umount2(this.#host(name), MNT_DETACH | UMOUNT_NOFOLLOW)
+      throw error
+    }
+    return `${guestShareDir}/${name}`
+  }
+
+  /** Unmounts everything of a container. Idempotent. Throws SysError when something stays. */
+  remove(containerId: string): void {
+    requireIdentifier(containerId)
+    const binds = this.#binds.get(containerId)
+    if (binds === undefined) return
+    for (let number = binds - 1; number >= 0; number--) unmount(`${this.dir}/${containerId}/mounts/${number}`)
+    unmount(`${this.dir}/${containerId}/rootfs`)
+    removeTree(this.#host(containerId))
+    this.#binds.delete(containerId)
+  }
+
+  /** Removes every container and the share itself. Idempotent. Throws SysError when something stays. */
+  close(): void {
+    if (!this.#open) return
+    for (const containerId of [...this.#binds.keys()]) this.remove(containerId)
+    unmount(this.dir)
+    unmount(this.#hostDir)
+    removeDirectory(this.dir)
+    removeDirectory(this.#hostDir)
+    this.#open = false
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #host(name: string): string {
+    return `${this.#hostDir}/${name}`
+  }
+
+  #prepare(containerId: string): void {
+    requireIdentifier(containerId)
+    if (this.#binds.has(containerId)) return
+    makeDirectory(this.#host(containerId))
+    this.#binds.set(containerId, 0)
+    makeDirectory(this.#host(`${containerId}/mounts`))
+  }
+
+  /** Gives the prepared mount its attributes, then moves it to where the guest sees it. */
+  #publish(name: string, { readonly, recursive }: BindOptions): void {
+    // A device node in the guest means the guest's device: on the host nothing of the share is ever one (CVE-2020-35517).
+    const attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (readonly ? MOUNT_ATTR_RDONLY : 0)
+    setMount(AT_FDCWD, this.#host(name), recursive ? AT_RECURSIVE : 0, attributes, MS_PRIVATE)
+    check('move_mount', name, sys.moveMount(AT_FDCWD, this.#host(name), AT_FDCWD, `${this.dir}/${name}`, 0))
+  }
+}
+
+function setMount(dirfd: number, path: string, flags: number, set: number, propagation: number): void {
+  check('mount_setattr', path, sys.mountSetattr(dirfd, path, flags, { set, clear: 0, propagation }))
+}
+
+/** Not mounted (EINVAL) or not there is what the caller wants. */
+function unmount(path: string): void {
+  const result = sys.umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW)
+  if (result === -E.EINVAL || result === -E.ENOENT) return
+  check('umount', path, result)
+}
+
+/** The source of a bind. Symlinks of the host are followed, as mount(8) does; what they lead to is judged, not their name. */
+function openSource(source: string): Fd {
+  let from: Fd
+  try {
+    from = open(source, O_PATH)
+  } catch (cause) {
+    if (isErrno(cause, E.ENOENT, E.ENOTDIR)) throw new Fault(`bind mount source ${source} does not exist`, { cause })
+    throw cause
+  }
+  const where = checked('statfs', source, sys.statfs(`/proc/self/fd/${from.number}`))
+  if (!isKernelFileSystem(where.type)) return from
+  from.close()
+  throw new Fault(`bind mount of ${source} would show the host's kernel to the guest`, { fix: "mount the guest's own /proc or /sys" })
+}
+
+/** Takes /proc, /sys and their like out of a tree that is prepared at `top`, and believes only what mountinfo then shows. */
+function hideKernelFileSystems(top: string, source: string): void {
+  for (const { point } of kernelMountsBelow(readText('/proc/self/mountinfo'), top).reverse()) sys.umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW)
+  const [left] = kernelMountsBelow(readText('/proc/self/mountinfo'), top)
+  if (left) throw new Fault(`bind mount of ${source} would show the host's ${left.type} (${left.point.slice(top.length)}) to the guest`)
+}
+
+function requireIdentifier(containerId: string): void {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(containerId)) throw new TypeError(`${JSON.stringify(containerId)} is no container id`)
+}
