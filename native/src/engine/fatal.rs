@@ -1,0 +1,98 @@
+use super::boot::ctx;
+use crate::js::{Ctx, FromJs, Text, get_field, qjs};
+
+/// Status of a process that ended itself because its program is wrong (EX_SOFTWARE, sysexits.h).
+const EXIT_SOFTWARE: i32 = 70;
+
+/// How many causes of an error are shown.
+const MAX_CAUSES: usize = 8;
+
+/// One write(2) to stderr; what does not fit is lost, because there is nobody to tell.
+fn write_stderr(text: &str) {
+    // SAFETY: the bytes are alive for the call.
+    unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+}
+
+fn program_name() -> String {
+    let first = super::arguments().into_iter().next().unwrap_or_default();
+    first.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// Says why and ends with status 70. Not abort(3): in a child of a raw clone3(2) libc's idea of the thread is
+/// the parent's, and its SIGABRT would go there.
+pub fn die(why: &str) -> ! {
+    write_stderr(&format!("{}[{}]: {why}\n", program_name(), std::process::id()));
+    // SAFETY: ends the process without destructors.
+    unsafe { libc::_exit(EXIT_SOFTWARE) }
+}
+
+/// Dies of the pending exception.
+pub fn die_of_exception(what: &str) -> ! {
+    // SAFETY: takes the pending exception; the process ends before anybody misses it.
+    let exception = unsafe { qjs::JS_GetException(ctx().0) };
+    die(&format!("{what}: {}", describe(ctx(), exception)))
+}
+
+/// The error with its stack and its causes', whose positions native/build/map-stack.ts maps to TypeScript.
+pub fn describe(ctx: Ctx, error: qjs::JSValue) -> String {
+    let mut text = String::new();
+    // SAFETY: each value is freed after use; the first is borrowed.
+    unsafe {
+        let mut current = qjs::JS_DupValue(ctx.0, error);
+        for _ in 0..MAX_CAUSES {
+            text += &string_of(ctx, current);
+            if let Ok(stack) = get_field::<Text>(ctx, current, c"stack") {
+                text.push('\n');
+                text += String::from_utf8_lossy(stack.as_bytes()).trim_end();
+            }
+            let cause = if qjs::JS_IsObject(current) {
+                qjs::JS_GetPropertyStr(ctx.0, current, c"cause".as_ptr())
+            } else {
+                qjs::JS_UNDEFINED
+            };
+            qjs::JS_FreeValue(ctx.0, current);
+            current = cause;
+            if qjs::JS_IsUndefined(cause) || qjs::JS_IsNull(cause) || qjs::JS_IsException(cause) {
+                break;
+            }
+            text += "\ncaused by: ";
+        }
+        qjs::JS_FreeValue(ctx.0, current);
+    }
+    text
+}
+
+fn string_of(ctx: Ctx, value: qjs::JSValue) -> String {
+    // SAFETY: JS_ToString may run JavaScript; its exception is taken and dropped.
+    unsafe {
+        let string = qjs::JS_ToString(ctx.0, value);
+        let text = Text::from_js(ctx, string).map(|text| String::from_utf8_lossy(text.as_bytes()).into_owned());
+        qjs::JS_FreeValue(ctx.0, string);
+        text.unwrap_or_else(|_| {
+            qjs::JS_FreeValue(ctx.0, qjs::JS_GetException(ctx.0));
+            "a value without text".into()
+        })
+    }
+}
+
+pub fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|panic| die(&format!("panic in native code: {panic}"))));
+}
+
+/// libc's abort sends SIGABRT to the thread it remembers, which after a raw clone3(2) is the parent's.
+/// QuickJS calls it when an assertion fails.
+#[unsafe(no_mangle)]
+pub extern "C" fn abort() -> ! {
+    die("abort in native code")
+}
+
+/// An Error made here, with the present JavaScript stack.
+pub fn error_here(ctx: Ctx, message: &str) -> qjs::JSValue {
+    // SAFETY: throws and takes the exception back at once.
+    unsafe {
+        let text = std::ffi::CString::new(message).unwrap_or_default();
+        qjs::JS_ThrowInternalError(ctx.0, c"%s".as_ptr(), text.as_ptr());
+        qjs::JS_GetException(ctx.0)
+    }
+}
+

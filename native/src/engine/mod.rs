@@ -1,0 +1,14 @@
+//! One runtime, one context, one bundle: from main() to the loop.
+
+mod arguments;
+mod boot;
+mod compile;
+mod fatal;
+mod limits;
+mod rejections;
+
+pub use arguments::{arguments, environment};
+pub use boot::{ctx, runtime};
+pub use fatal::{die, die_of_exception};
+pub use limits::{disarm_watchdog, rearm_watchdog, set_watchdog};
+pub use rejections::{judge_rejections, set_rejection_hook};

@@ -1,0 +1,2 @@
+//! KVM trial
+pub const FUNCTIONS: &[crate::js::Export] = &[];
