@@ -31,6 +31,9 @@ export function pathOfAddress(address: string): string {
   return address.startsWith('unix://') ? address.slice('unix://'.length) : address
 }
 
+/** Where the state of all sandboxes is. */
+export const stateRoot = '/run/kata-ts'
+
 /** Holds the state of one sandbox; made with mode 0700 by `start`, removed with the sandbox. */
 export function stateDir(root: string, namespace: string, sandboxId: string): string {
   return `${root}/${namespace}/${sandboxId}`

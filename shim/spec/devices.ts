@@ -1,5 +1,6 @@
 import { Fault } from '../../native/ts/fault.ts'
-import type { LinuxDevice, LinuxDeviceCgroup, LinuxResources } from '../../protocol/oci/spec.ts'
+import type { LinuxDevice } from '../../protocol/oci/linux.ts'
+import type { LinuxDeviceCgroup, LinuxResources } from '../../protocol/oci/resources.ts'
 
 /**
  * Character devices whose numbers mean the same in every Linux kernel (Documentation/admin-guide/devices.txt):

@@ -1,5 +1,5 @@
 import { Fault } from '../../native/ts/fault.ts'
-import type { Hook, Hooks } from '../../protocol/oci/spec.ts'
+import type { Hook, Hooks } from '../../protocol/oci/hooks.ts'
 
 /** Hooks that the shim runs on the host, by the moment of the OCI lifecycle at which they run (config.md, "POSIX-platform Hooks"). */
 export interface HostHooks {

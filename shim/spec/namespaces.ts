@@ -1,5 +1,5 @@
 import { Fault } from '../../native/ts/fault.ts'
-import type { LinuxNamespace } from '../../protocol/oci/spec.ts'
+import type { LinuxNamespace } from '../../protocol/oci/linux.ts'
 
 /** A container without an entry of these types would share the host's namespace: no VM can give that. */
 const hostRefused: Readonly<Record<string, string>> = {

@@ -27,18 +27,24 @@ export function guestSpec(spec: Spec, options: GuestSpecOptions): Spec {
   if (!spec.process) throw new Fault('config.json has no process')
   if (!spec.root) throw new Fault('config.json has no root')
   const { hooks: _hostHooks, linux, process, ...rest } = spec
-  const { apparmorProfile, selinuxLabel, ...guestProcess } = process
+  const { apparmorProfile, selinuxLabel } = process
   if (apparmorProfile) options.dropped(`AppArmor profile ${apparmorProfile}: the guest has no AppArmor`)
   if (selinuxLabel) options.dropped(`SELinux label ${selinuxLabel}: the guest has no SELinux`)
   const hooks = guestHooks(spec.hooks)
   return {
     ...rest,
-    process: guestProcess,
+    process: guestProcess(process),
     root: { ...spec.root, path: options.rootPath },
     mounts: rewriteMounts(spec.mounts ?? [], options.bind),
     ...(hooks ? { hooks } : {}),
     linux: rewriteLinux(linux ?? {}, options.dropped),
   }
+}
+
+/** A process without the labels of LSMs, which the guest's kernel does not have. */
+export function guestProcess<P extends { apparmorProfile?: unknown; selinuxLabel?: unknown }>(process: P): Omit<P, 'apparmorProfile' | 'selinuxLabel'> {
+  const { apparmorProfile: _apparmor, selinuxLabel: _selinux, ...rest } = process
+  return rest
 }
 
 function rewriteLinux(linux: NonNullable<Spec['linux']>, dropped: (what: string) => void): NonNullable<Spec['linux']> {

@@ -1,0 +1,130 @@
+import { Connection } from '../native/ts/connection.ts'
+import { Fault } from '../native/ts/fault.ts'
+import type { Fd } from '../native/ts/fd.ts'
+import {
+  AgentDefinition, type CloseStdinRequest, type ContainerRequest, type CreateContainerRequest, type CreateSandboxRequest,
+  type CreateSandboxResponse, type DeleteContainerRequest, type Event, type ExecProcessRequest, type ResizePtyRequest,
+  type SignalProcessRequest, type StatsContainerResponse, type UpdateContainerRequest,
+} from '../protocol/gen/agent.ts'
+import { connect, createClient } from '../protocol/ttrpc/client.ts'
+import { Code, RpcError } from '../protocol/ttrpc/status.ts'
+
+/**
+ * The agent as the shim sees it. It answers over a connection that it dialled itself:
+ *
+ *   shim                                agent (guest, hostile)
+ *    │ ◀──────────── connects ────────────│
+ *    │ ── Events ─────────────────────────▶ │  stays open: exits, stream ends, OOM, log lines
+ *    │ ── CreateSandbox ──────────────────▶ │
+ *    │ ── CreateContainer, Start, Exec … ─▶ │
+ *
+ * Every answer has a limit in time here and in size in the ttrpc client; its text is cut and cleaned
+ * before anyone sees it, and none of it names a path, pid or number that the host then uses.
+ */
+export class AgentClient {
+  readonly #link: ReturnType<typeof connect>
+  readonly #client
+
+  /** Takes ownership of the control connection. */
+  constructor(control: Fd) {
+    this.#link = connect(new Connection(control))
+    this.#client = createClient(AgentDefinition, this.#link)
+  }
+
+  /** Ends the connection; pending calls reject. */
+  [Symbol.dispose](): void {
+    this.#link.close()
+  }
+
+  /** Hands each event to `receive`, in order; `ended` is called once when there are no more, with the error if there was one. */
+  events(receive: (event: Event) => void, ended: (error: Error | undefined) => void): void {
+    const read = async (): Promise<void> => {
+      for await (const event of this.#client.events({})) receive(event)
+    }
+    read().then(() => ended(undefined), (cause: unknown) => ended(agentError('Events', cause)))
+  }
+
+  createSandbox(request: CreateSandboxRequest): Promise<CreateSandboxResponse> {
+    return bounded('CreateSandbox', limitsMs.create, options => this.#client.createSandbox(request, options))
+  }
+
+  async createContainer(request: CreateContainerRequest): Promise<void> {
+    await bounded('CreateContainer', limitsMs.create, options => this.#client.createContainer(request, options))
+  }
+
+  async startContainer(request: ContainerRequest): Promise<void> {
+    await bounded('StartContainer', limitsMs.create, options => this.#client.startContainer(request, options))
+  }
+
+  async deleteContainer(request: DeleteContainerRequest): Promise<void> {
+    await bounded('DeleteContainer', limitsMs.change, options => this.#client.deleteContainer(request, options))
+  }
+
+  async pauseContainer(request: ContainerRequest): Promise<void> {
+    await bounded('PauseContainer', limitsMs.change, options => this.#client.pauseContainer(request, options))
+  }
+
+  async resumeContainer(request: ContainerRequest): Promise<void> {
+    await bounded('ResumeContainer', limitsMs.change, options => this.#client.resumeContainer(request, options))
+  }
+
+  async updateContainer(request: UpdateContainerRequest): Promise<void> {
+    await bounded('UpdateContainer', limitsMs.change, options => this.#client.updateContainer(request, options))
+  }
+
+  statsContainer(request: ContainerRequest): Promise<StatsContainerResponse> {
+    return bounded('StatsContainer', limitsMs.change, options => this.#client.statsContainer(request, options))
+  }
+
+  async execProcess(request: ExecProcessRequest): Promise<void> {
+    await bounded('ExecProcess', limitsMs.create, options => this.#client.execProcess(request, options))
+  }
+
+  async signalProcess(request: SignalProcessRequest): Promise<void> {
+    await bounded('SignalProcess', limitsMs.change, options => this.#client.signalProcess(request, options))
+  }
+
+  async resizePty(request: ResizePtyRequest): Promise<void> {
+    await bounded('ResizePty', limitsMs.change, options => this.#client.resizePty(request, options))
+  }
+
+  async closeStdin(request: CloseStdinRequest): Promise<void> {
+    await bounded('CloseStdin', limitsMs.change, options => this.#client.closeStdin(request, options))
+  }
+
+  async setClock(realtimeNs: bigint): Promise<void> {
+    await bounded('SetClock', limitsMs.change, options => this.#client.setClock({ realtimeNs }, options))
+  }
+}
+
+/** Making a process takes the guest seconds under TCG on a loaded host; everything else is short. */
+const limitsMs = { create: 60_000, change: 10_000 } as const
+
+async function bounded<T>(method: string, timeoutMs: number, call: (options: { timeoutMs: number }) => Promise<T>): Promise<T> {
+  try {
+    return await call({ timeoutMs })
+  } catch (cause) {
+    throw agentError(method, cause)
+  }
+}
+
+/** What the agent may tell containerd through us; every other code of a hostile guest becomes Unknown. */
+const passedCodes: readonly Code[] = [Code.NotFound, Code.AlreadyExists, Code.FailedPrecondition, Code.InvalidArgument, Code.Unimplemented, Code.Unavailable, Code.DeadlineExceeded]
+
+const maxMessageCharacters = 2000
+
+/** A call to the agent that failed: its text is the agent's, cut and without control characters. */
+export class AgentError extends Fault {
+  override readonly name: string = 'AgentError'
+
+  constructor(readonly code: Code, what: string) {
+    super(what)
+  }
+}
+
+function agentError(method: string, cause: unknown): Error {
+  if (!(cause instanceof RpcError)) return new Fault(`agent ${method}`, { cause })
+  const text = cause.message.slice(0, maxMessageCharacters).replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
+  const code = passedCodes.includes(cause.code) ? cause.code : Code.Unknown
+  return new AgentError(code, code === Code.DeadlineExceeded || code === Code.Unavailable ? `agent ${method}: ${text}` : text)
+}

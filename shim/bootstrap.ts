@@ -1,0 +1,68 @@
+import * as sys from 'native:sys'
+import { Fault } from '../native/ts/fault.ts'
+import { BootstrapParams, BootstrapResult } from '../protocol/gen/bootstrap.ts'
+import { defaultSocketDir } from './paths.ts'
+
+/** How `start` is answered, and with what it was asked. */
+export interface Bootstrap {
+  /**
+   * `plain`: containerd up to 2.2 reads the address as text (1.6 and 1.7 nothing else); it then speaks
+   * version 2 of the task service. `result`: containerd 2.3 and later, a protobuf BootstrapResult.
+   */
+  answer: 'plain' | 'result'
+  socketDir: string
+  /** containerd's ttrpc socket for events; empty: publish through `publishBinary`. */
+  ttrpcAddress: string
+  debug: boolean
+}
+
+export interface BootstrapInput {
+  /** All of stdin: BootstrapParams of containerd 2.3, before that the runtime options as an Any, or nothing. */
+  stdin: Uint8Array
+  namespace: string
+  id: string
+  /** TTRPC_ADDRESS of the environment. */
+  ttrpcAddress: string
+  debug: boolean
+}
+
+/**
+ * Tells the two protocols apart. A legal Any can parse as BootstrapParams (both begin with two
+ * strings), so they count as params only when they name this very container and namespace.
+ */
+export function readBootstrap(input: BootstrapInput): Bootstrap {
+  const params = parseParams(input.stdin)
+  if (params?.instanceId !== input.id || params.namespace !== input.namespace) {
+    return { answer: 'plain', socketDir: defaultSocketDir, ttrpcAddress: input.ttrpcAddress, debug: input.debug }
+  }
+  return {
+    answer: 'result',
+    socketDir: params.socketDir || defaultSocketDir,
+    ttrpcAddress: params.containerdTtrpcAddress || input.ttrpcAddress,
+    // LogLevel counts downwards to the more talkative: debug is -4, trace -8.
+    debug: input.debug || params.logLevel <= debugLevel,
+  }
+}
+
+/** LOG_LEVEL_DEBUG of bootstrap.proto; an open enum, so it is compared and not matched. */
+const debugLevel = -4
+
+function parseParams(bytes: Uint8Array): BootstrapParams | undefined {
+  if (bytes.length === 0) return undefined
+  try {
+    return BootstrapParams.decode(bytes)
+  } catch {
+    // What does not parse is no params: an Any, then, which this shim has no use for.
+    return undefined
+  }
+}
+
+/** What `start` prints: the address of the socket at `path`, in the form that containerd understands. */
+export function bootstrapAnswer(answer: Bootstrap['answer'], path: string): Uint8Array {
+  const address = `unix://${path}`
+  if (answer === 'plain') return sys.utf8Encode(address)
+  const bytes = BootstrapResult.encode({ version: 2, address, protocol: 'ttrpc', capabilities: [], metadata: {}, extensions: [] }).finish()
+  // containerd trims white space around the answer before it parses it: a field must not end in any.
+  if (/\s$/.test(path)) throw new Fault(`socket path ${JSON.stringify(path)} ends in white space`)
+  return bytes
+}

@@ -1,0 +1,20 @@
+import type { Fd } from '../../native/ts/fd.ts'
+import type { AgentClient } from '../agent-client.ts'
+import type { EventSink } from '../events.ts'
+import type { Hypervisor } from '../hypervisor/hypervisor.ts'
+import type { Log } from '../log.ts'
+import type { Share } from '../storage/share.ts'
+import type { Timeline } from '../timeline.ts'
+
+/** What a sandbox is built from; tests put doubles here and make each step fail in turn. */
+export interface SandboxPorts {
+  hypervisor: Hypervisor
+  share: Share
+  /** Speaks to the agent over its control connection, of which it takes ownership. */
+  agent: (control: Fd) => AgentClient
+  events: EventSink
+  log: Log
+  timeline: Timeline
+  /** Removes the state directory and the socket: the last thing of a sandbox on the host. */
+  releaseState: () => void
+}

@@ -1,0 +1,199 @@
+import * as sys from 'native:sys'
+import { realtimeNs, within } from '../../native/ts/clock.ts'
+import { Fault, story } from '../../native/ts/fault.ts'
+import { Owner } from '../../native/ts/owner.ts'
+import type { AgentClient } from '../agent-client.ts'
+import { Refusal } from '../refusal.ts'
+import type { OutputStream } from '../stdio/output.ts'
+import type { Container } from './container.ts'
+import type { SandboxPorts } from './ports.ts'
+import { move, type SandboxState, type SandboxStateName } from './state.ts'
+import { GuestEvents } from './guest-events.ts'
+
+/** How long the VMM's death may lag behind the loss of its agent, before the agent alone counts as dead. */
+const vmmDeathLagMs = 1_000
+/** SIGKILL's exit status: what the processes of a lost guest have died of. */
+const killedStatus = 137
+
+export interface SandboxIdentity {
+  id: string
+  namespace: string
+  hostname: string
+  shareTag: string
+  logLevel: string
+  /** From VMM launch to the agent's call. */
+  agentTimeoutMs: number
+}
+
+/**
+ * A sandbox: one microVM, its agent, and the containers in it.
+ *
+ * Start-up (each step owed to one owner, released in the opposite order):
+ *
+ *   share ─▶ VMM and daemons launched ─▶ agent dialled in ─▶ events subscribed ─▶ CreateSandbox answered
+ *
+ * Teardown: containers → agent connection → VMM and daemons → share → state directory and socket.
+ */
+export class Sandbox {
+  #state: SandboxState = { is: 'booting' }
+  #agent: AgentClient | undefined
+  #owner = new Owner()
+  #ready: Promise<AgentClient>
+  #stopping: Promise<void> | undefined
+  #lastStreamId = 0n
+  /** Includes those that Create is still busy with: their init is `added`, and the agent may tell of them. */
+  readonly containers = new Map<string, Container>()
+
+  /** Begins start-up at once; `ready` tells how it went. */
+  constructor(readonly identity: SandboxIdentity, readonly ports: SandboxPorts) {
+    this.#ready = this.#boot()
+    // Told to whoever asks, and logged where it happens: no unhandled rejection for want of a first request.
+    this.#ready.catch(() => {})
+  }
+
+  get state(): SandboxState {
+    return this.#state
+  }
+
+  /** A pid of the host that stands for every process of the guest: the VMM's. Never 0, even when the VMM is gone. */
+  get pid(): number {
+    return this.ports.hypervisor.pid || sys.getpid()
+  }
+
+  /** A stream id that none has had before. */
+  readonly nextStreamId = (): bigint => ++this.#lastStreamId
+
+  /** The agent, once it is ready. Rejects with what went wrong when it is not, or not any more. */
+  async agent(): Promise<AgentClient> {
+    if (this.#state.is === 'booting') await this.#ready
+    if (this.#state.is === 'ready' && this.#agent) return this.#agent
+    throw this.unavailable()
+  }
+
+  /** The agent where one answers now; undefined when the guest is gone or was never there. */
+  get liveAgent(): AgentClient | undefined {
+    return this.#state.is === 'ready' ? this.#agent : undefined
+  }
+
+  /** Throws Refusal when there is none. */
+  container(id: string): Container {
+    const container = this.containers.get(id)
+    if (!container || container.init.state.is === 'added') throw new Refusal('not-found', `container ${id} does not exist in sandbox ${this.identity.id}`)
+    return container
+  }
+
+  /** The output stream `id` of whichever process. */
+  output(id: bigint): OutputStream | undefined {
+    for (const container of this.containers.values()) {
+      for (const process of container.processes) {
+        const output = process.stdio.output(id)
+        if (output) return output
+      }
+    }
+    return undefined
+  }
+
+  /** Ends everything; resolves when nothing is left on the host. The same promise for every caller. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #boot(): Promise<AgentClient> {
+    const { hypervisor, share, timeline, log } = this.ports
+    const owner = new Owner()
+    try {
+      owner.defer('share', () => share.close())
+      owner.defer('hypervisor', () => hypervisor.stop())
+      await hypervisor.launch()
+      timeline.mark('vmm')
+      const control = await hypervisor.acceptAgent(this.identity.agentTimeoutMs)
+      timeline.mark('agent')
+      const agent = owner.own('agent connection', this.ports.agent(control))
+      const events = new GuestEvents(this)
+      agent.events(event => events.receive(event), error => void this.#lost(error))
+      await agent.createSandbox(this.#request())
+      timeline.mark('sandbox')
+      if (!this.#is('booting')) throw new Fault('the sandbox was shut down while it started')
+      this.#owner = owner.move()
+      this.#agent = agent
+      this.#setState({ is: 'ready' })
+      void hypervisor.wait().then(() => this.#lost(undefined))
+      return agent
+    } catch (cause) {
+      const error = new Fault(`sandbox ${this.identity.id} did not start`, { cause })
+      log.error(story(error))
+      await this.#releaseAll(owner)
+      if (this.#is('booting')) this.#setState({ is: 'failed', error })
+      throw error
+    }
+  }
+
+  #request(): Parameters<AgentClient['createSandbox']>[0] {
+    const entropy = new Uint8Array(64)
+    sys.getrandom(entropy)
+    return {
+      sandboxId: this.identity.id,
+      hostname: this.identity.hostname,
+      realtimeNs: realtimeNs(),
+      entropy,
+      shareTag: this.identity.shareTag,
+      dns: [],
+      sysctls: {},
+      logLevel: this.identity.logLevel,
+    }
+  }
+
+  /** VMM or agent is gone: tells why, ends every process, and stops what is left of the VM. */
+  async #lost(error: Error | undefined): Promise<void> {
+    if (!this.#is('ready')) return
+    const { hypervisor, log } = this.ports
+    const died = await within(hypervisor.wait(), vmmDeathLagMs, 'death of the VMM').then(() => true, () => false)
+    if (!this.#is('ready')) return
+    const what = died ? 'the VMM died' : 'the agent in the guest is gone'
+    const fault = new Fault(`${what}: ${hypervisor.diagnosis()}`, error === undefined ? {} : { cause: error })
+    this.#setState({ is: 'dead', error: fault })
+    log.error(story(fault))
+    for (const container of this.containers.values()) container.killed({ status: killedStatus, atNs: realtimeNs() })
+    await hypervisor.stop().catch((cause: unknown) => log.error(`stopping what is left of the VM: ${story(cause)}`))
+  }
+
+  async #stop(): Promise<void> {
+    const booting = this.#state.is === 'booting'
+    this.#setState({ is: 'stopping' })
+    for (const container of this.containers.values()) container.killed({ status: killedStatus, atNs: realtimeNs() })
+    if (booting) {
+      // Start-up notices at its next step and releases what it took; the VMM's end makes that step come now.
+      await this.ports.hypervisor.stop()
+      await this.#ready.catch(() => undefined)
+    }
+    for (const container of this.containers.values()) await this.#releaseAll(container)
+    await this.#releaseAll(this.#owner)
+    await this.#releaseAll({ release: async () => this.ports.releaseState() })
+    this.#setState({ is: 'stopped' })
+  }
+
+  async #releaseAll(owed: { release(): Promise<void> }): Promise<void> {
+    await owed.release().catch((error: unknown) => this.ports.log.error(`teardown: ${story(error)}`))
+  }
+
+  /** Why the sandbox answers nothing, for a request that finds it so. */
+  unavailable(): Refusal {
+    switch (this.#state.is) {
+      case 'failed':
+      case 'dead':
+        return new Refusal('unavailable', this.#state.error.message, { cause: this.#state.error.cause })
+      default:
+        return new Refusal('unavailable', `sandbox ${this.identity.id} is ${this.#state.is}`)
+    }
+  }
+
+  /** Asked again after each await: the state may have moved meanwhile. */
+  #is(name: SandboxStateName): boolean {
+    return this.#state.is === name
+  }
+
+  #setState(to: SandboxState): void {
+    this.#state = move(this.#state, to)
+  }
+}

@@ -1,0 +1,101 @@
+import * as sys from 'native:sys'
+import { sleep } from '../native/ts/clock.ts'
+import { Connection } from '../native/ts/connection.ts'
+import { SIGINT, SIGTERM } from '../native/ts/constants/signal.ts'
+import { story } from '../native/ts/fault.ts'
+import type { Fd } from '../native/ts/fd.ts'
+import { removeFile, removeTree } from '../native/ts/file.ts'
+import { Signals } from '../native/ts/signals.ts'
+import { accept } from '../native/ts/socket.ts'
+import { AgentClient } from './agent-client.ts'
+import type { Config } from './config/schema.ts'
+import { EventPublisher, type Forward } from './events.ts'
+import { createHypervisor } from './hypervisor/create.ts'
+import { shareTag } from './hypervisor/hypervisor.ts'
+import type { Journal } from './journal.ts'
+import type { Log } from './log.ts'
+import { Sandbox } from './sandbox/sandbox.ts'
+import type { Share } from './storage/share.ts'
+import { taskServer } from './task-service/service.ts'
+import type { Timeline } from './timeline.ts'
+
+export interface ServeOptions {
+  namespace: string
+  sandboxId: string
+  hostname: string
+  config: Config
+  stateDir: string
+  /** Ownership taken. */
+  listener: Fd
+  socketPath: string
+  share: Share
+  journal: Journal
+  forward: Forward
+  log: Log
+  timeline: Timeline
+}
+
+/** A container's worth of requests takes about 2 MiB of heap; at this the shim fails a request instead of the node. */
+const heapLimitBytes = 64 * 1024 * 1024
+/** No single callback of ours takes a tenth of this; one that does will not end. */
+const watchdogMs = 10_000
+/** sysexits.h EX_SOFTWARE */
+const exitSoftware = 70
+/** How long the last answer and the last events may take to leave. */
+const lastWordsMs = 1_000
+
+/** The daemon: starts the sandbox at once, and serves containerd until the last task is shut down. */
+export function serve(options: ServeOptions): void {
+  const { log } = options
+  sys.setMemoryLimit(heapLimitBytes)
+  sys.setWatchdog(watchdogMs)
+  sys.onUnhandledRejection(reason => {
+    // Whatever state this left us in: containerd's `delete` cleans up after a shim that is gone.
+    log.error(`unhandled rejection: ${story(reason)}`, { stack: reason instanceof Error ? reason.stack : undefined })
+    sys.exit(exitSoftware)
+  })
+  const events = new EventPublisher(options.namespace, options.forward, log)
+  const sandbox = startSandbox(options, events)
+  const connections = new Set<Connection>()
+  const leave = async (): Promise<void> => {
+    await events.flush(lastWordsMs)
+    for (let waitedMs = 0; waitedMs < lastWordsMs && [...connections].some(each => each.queuedBytes > 0); waitedMs += 5) await sleep(5)
+    sys.exit(0)
+  }
+  const context = { sandbox, events, namespace: options.namespace, env: sys.environ(), exit: () => void sleep(1).then(leave) }
+  const server = taskServer(context)
+  const signals = new Signals([SIGTERM, SIGINT])
+  signals.onSignal(() => void sandbox.stop().then(leave))
+  void acceptAll(options.listener, log, connection => {
+    connections.add(connection)
+    void server.serve(connection).closed.then(() => connections.delete(connection))
+  })
+}
+
+function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
+  const { config, stateDir, share, journal, log, timeline } = options
+  const hypervisor = createHypervisor(config, { id: options.sandboxId, stateDir, shareDir: share.dir, journal, log, timeline })
+  return new Sandbox({
+    id: options.sandboxId, namespace: options.namespace, hostname: options.hostname, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
+  }, {
+    hypervisor, share, events, log, timeline,
+    agent: control => new AgentClient(control),
+    releaseState: () => {
+      journal.close()
+      removeFile(options.socketPath)
+      removeTree(stateDir)
+    },
+  })
+}
+
+/** Takes every connection; one that fails to be taken (no descriptors left) is tried again a little later. */
+async function acceptAll(listener: Fd, log: Log, serveOne: (connection: Connection) => void): Promise<void> {
+  for (;;) {
+    try {
+      serveOne(new Connection(await accept(listener)))
+    } catch (error) {
+      log.error(`accept: ${story(error)}`)
+      await sleep(100)
+    }
+  }
+}

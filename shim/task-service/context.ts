@@ -1,0 +1,20 @@
+import type { HookState } from '../host-hooks.ts'
+import type { EventSink } from '../events.ts'
+import type { Container } from '../sandbox/container.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
+
+/** What every method of the task service works on. */
+export interface TaskContext {
+  sandbox: Sandbox
+  events: EventSink
+  namespace: string
+  /** Environment of the shim, for loggers. */
+  env: readonly string[]
+  /** Ends the shim, once the answer to the present request is sent. */
+  exit: () => void
+}
+
+/** The state document that hooks of `container` are given. */
+export function hookState(sandbox: Sandbox, container: Container, status: HookState['status']): HookState {
+  return { id: container.id, status, pid: sandbox.pid, bundle: container.bundle, annotations: container.annotations }
+}

@@ -1,0 +1,116 @@
+import * as sys from 'native:sys'
+import { Owner } from '../../native/ts/owner.ts'
+import type { CreateTaskRequest, CreateTaskResponse } from '../../protocol/gen/task.ts'
+import type { Spec } from '../../protocol/oci/spec.ts'
+import type { AgentClient } from '../agent-client.ts'
+import { type Bundle, readBundle } from '../bundle.ts'
+import { isIdentifier } from '../flags.ts'
+import { runHooks } from '../host-hooks.ts'
+import { Process } from '../process/process.ts'
+import { Refusal } from '../refusal.ts'
+import { Container } from '../sandbox/container.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
+import { hostHooks } from '../spec/hooks.ts'
+import { guestSpec } from '../spec/rewrite.ts'
+import { Stdio } from '../stdio/stdio.ts'
+import { forwardStdinEnd } from './close-io.ts'
+import { exitFields } from './exit-fields.ts'
+import { hookState, type TaskContext } from './context.ts'
+
+/**
+ * Create: makes the container up to `created`.
+ *
+ *   bundle read ─▶ streams opened ─▶ rootfs and binds put into the share ─▶ (sandbox ready)
+ *     ─▶ createRuntime hooks ─▶ streams connected and CreateContainer, together ─▶ /tasks/create
+ *
+ * The host's part runs while the guest still boots. Whatever fails, all of it is released.
+ */
+export async function create(context: TaskContext, request: CreateTaskRequest): Promise<CreateTaskResponse> {
+  const { sandbox } = context
+  requireServable(sandbox, request)
+  await using owner = new Owner()
+  const bundle = readBundle(request.bundle)
+  const spec = bundle.config as unknown as Spec // checked field by field where it is rewritten, and by the agent's OCI validation
+  const init = await openInit(context, request, owner)
+  const shared = owner.move()
+  const container = new Container({
+    id: request.id, bundle: bundle.path, annotations: bundle.annotations, init, hooks: hostHooks(spec.hooks), owner: shared,
+  })
+  sandbox.containers.set(container.id, container)
+  owner.defer('container', () => {
+    sandbox.containers.delete(container.id)
+    return container.release()
+  })
+  const guest = putIntoShare(sandbox, request, bundle, spec, shared)
+  sandbox.ports.timeline.mark('rootfs')
+  const agent = await sandbox.agent()
+  await runHooks(container.hooks.create, 'createRuntime', hookState(sandbox, container, 'creating'))
+  await createInGuest(sandbox, agent, container, guest, request.terminal)
+  owner.move()
+  sandbox.ports.timeline.mark('create')
+  announce(context, container, request)
+  return { pid: sandbox.pid }
+}
+
+function requireServable(sandbox: Sandbox, request: CreateTaskRequest): void {
+  if (!isIdentifier(request.id)) throw new Refusal('invalid', `container id ${JSON.stringify(request.id)} is not an identifier`)
+  if (sandbox.containers.has(request.id)) throw new Refusal('already-exists', `container ${request.id} already exists`)
+  if (request.checkpoint !== '') throw new Refusal('unimplemented', 'restoring a container from a checkpoint is not supported by kata-ts')
+}
+
+async function openInit(context: TaskContext, request: CreateTaskRequest, owner: Owner): Promise<Process> {
+  const { stdin, stdout, stderr, terminal } = request
+  const stdio = await Stdio.open({ stdin, stdout, stderr, terminal }, {
+    namespace: context.namespace, containerId: request.id, env: context.env, nextStreamId: context.sandbox.nextStreamId,
+  })
+  owner.defer('streams', () => stdio.close())
+  return new Process({ containerId: request.id, execId: '' }, stdio)
+}
+
+/** Mounts rootfs and binds; gives the spec that the guest is sent. `owner` owes their removal. */
+function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bundle, spec: Spec, owner: Owner): Spec {
+  const { share, log } = sandbox.ports
+  owner.defer(`share of ${request.id}`, () => share.remove(request.id))
+  const given = spec.root?.path ?? ''
+  const hostRoot = given.startsWith('/') ? given : `${bundle.path}/${given}`
+  // Without mounts the root file system is a directory that the client prepared (`ctr run --rootfs`).
+  const mounts = request.rootfs.length > 0 ? request.rootfs : [{ type: 'bind', source: hostRoot, target: '', options: ['rbind'] }]
+  return guestSpec(spec, {
+    rootPath: share.addRootfs(request.id, mounts),
+    bind: (source, options) => share.addBind(request.id, source, options),
+    dropped: what => log.info(`left out of the guest's spec: ${what}`, { container: request.id }),
+  })
+}
+
+async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Container, spec: Spec, terminal: boolean): Promise<void> {
+  const { stdio } = container.init
+  try {
+    await Promise.all([
+      stdio.connect(port => sandbox.ports.hypervisor.connect(port)),
+      agent.createContainer({
+        containerId: container.id,
+        spec: sys.utf8Encode(JSON.stringify(spec)),
+        stdio: { ...stdio.streams, ...container.init.size, terminal },
+      }),
+    ])
+  } catch (error) {
+    // The agent may have made it all the same (a stream that failed, an answer too late): nothing of it stays.
+    await agent.deleteContainer({ containerId: container.id, force: true }).catch(() => undefined)
+    throw error
+  }
+}
+
+function announce(context: TaskContext, container: Container, request: CreateTaskRequest): void {
+  const { sandbox, events } = context
+  container.init.onExit(exit => events.publish('exit', { containerId: container.id, id: container.id, pid: sandbox.pid, ...exitFields(exit) }))
+  events.publish('create', {
+    containerId: container.id,
+    bundle: container.bundle,
+    rootfs: request.rootfs,
+    io: { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal: request.terminal },
+    checkpoint: '',
+    pid: sandbox.pid,
+  })
+  container.init.created()
+  forwardStdinEnd(sandbox, container.init)
+}

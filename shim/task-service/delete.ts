@@ -1,0 +1,54 @@
+import { story } from '../../native/ts/fault.ts'
+import { within } from '../../native/ts/clock.ts'
+import { SIGKILL } from '../../native/ts/constants/signal.ts'
+import type { DeleteRequest, DeleteResponse } from '../../protocol/gen/task.ts'
+import { runHooks } from '../host-hooks.ts'
+import type { ProcessExit } from '../process/state.ts'
+import { Refusal } from '../refusal.ts'
+import type { Container } from '../sandbox/container.ts'
+import { hookState, type TaskContext } from './context.ts'
+import { exitFields } from './exit-fields.ts'
+
+/** How long a container that was created and never started may take to die. */
+const killTimeoutMs = 5_000
+
+/** Delete: of an exec, or of a container that has stopped (or was never started) with all it holds. */
+export async function remove(context: TaskContext, request: DeleteRequest): Promise<DeleteResponse> {
+  const { sandbox } = context
+  const container = sandbox.container(request.id)
+  const exit = await (request.execId === '' ? deleteContainer(context, container) : deleteExec(container, request.execId))
+  return { pid: sandbox.pid, ...exitFields(exit) }
+}
+
+async function deleteExec(container: Container, execId: string): Promise<ProcessExit> {
+  const process = container.process(execId)
+  // One that was added and never started ends here.
+  if (process.state.is === 'added') process.failed()
+  const exit = await process.delete()
+  container.execs.delete(execId)
+  return exit
+}
+
+/** In the teardown order: execs → init → container in the guest → host hooks → share. */
+async function deleteContainer(context: TaskContext, container: Container): Promise<ProcessExit> {
+  const { sandbox, events } = context
+  const { init } = container
+  const { log } = sandbox.ports
+  const complain = (error: unknown): void => log.warn(`delete: ${story(error)}`, { container: container.id })
+  if (init.state.is === 'created') await killCreated(context, container)
+  if (init.state.is !== 'stopped') throw new Refusal('precondition', `container ${container.id} cannot be deleted: it is ${init.state.is}`)
+  for (const execId of [...container.execs.keys()]) await deleteExec(container, execId).catch(complain)
+  const exit = await init.delete()
+  await sandbox.liveAgent?.deleteContainer({ containerId: container.id, force: true }).catch(complain)
+  await runHooks(container.hooks.poststop, 'poststop', hookState(sandbox, container, 'stopped')).catch(complain)
+  sandbox.containers.delete(container.id)
+  await container.release().catch(complain)
+  events.publish('delete', { containerId: container.id, id: container.id, pid: sandbox.pid, ...exitFields(exit) })
+  return exit
+}
+
+async function killCreated({ sandbox }: TaskContext, container: Container): Promise<void> {
+  const agent = await sandbox.agent()
+  await agent.signalProcess({ containerId: container.id, execId: '', signal: SIGKILL, all: false })
+  await within(container.init.wait(), killTimeoutMs, `end of container ${container.id}`)
+}

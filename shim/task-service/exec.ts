@@ -1,0 +1,48 @@
+import * as sys from 'native:sys'
+import type { ExecProcessRequest } from '../../protocol/gen/task.ts'
+import { isIdentifier } from '../flags.ts'
+import { Process } from '../process/process.ts'
+import { Refusal } from '../refusal.ts'
+import { guestProcess } from '../spec/rewrite.ts'
+import { Stdio } from '../stdio/stdio.ts'
+import { exitFields } from './exit-fields.ts'
+import type { TaskContext } from './context.ts'
+
+/** Exec: adds a process to a running container; Start lets it run. */
+export async function exec(context: TaskContext, request: ExecProcessRequest): Promise<Record<string, never>> {
+  const { sandbox, events } = context
+  const container = sandbox.container(request.id)
+  const { id: containerId, execId, stdin, stdout, stderr, terminal } = request
+  if (!isIdentifier(execId)) throw new Refusal('invalid', `exec id ${JSON.stringify(execId)} is not an identifier`)
+  if (container.init.state.is !== 'running') throw new Refusal('precondition', `container ${containerId} is not running`)
+  container.requireExecRoom(execId)
+  const spec = execSpec(request)
+  const stdio = await Stdio.open({ stdin, stdout, stderr, terminal }, {
+    namespace: context.namespace, containerId, env: context.env, nextStreamId: sandbox.nextStreamId,
+  })
+  try {
+    // Again: a logger takes time to start, and another request may have taken the id meanwhile.
+    container.requireExecRoom(execId)
+  } catch (error) {
+    await stdio.close()
+    throw error
+  }
+  const process = new Process({ containerId, execId }, stdio)
+  process.onExit(exit => events.publish('exit', { containerId, id: execId, pid: sandbox.pid, ...exitFields(exit) }))
+  container.execs.set(execId, { process, spec })
+  events.publish('exec-added', { containerId, execId })
+  return {}
+}
+
+/** The OCI Process of the request (JSON in an Any, as containerd marshals Go types), for the guest. */
+function execSpec(request: ExecProcessRequest): Uint8Array {
+  const bytes = request.spec?.value ?? new Uint8Array(0)
+  let process: unknown
+  try {
+    process = JSON.parse(sys.utf8Decode(bytes, 0, bytes.length))
+  } catch (cause) {
+    throw new Refusal('invalid', `exec ${request.execId}: the process spec is not valid JSON`, { cause })
+  }
+  if (typeof process !== 'object' || process === null) throw new Refusal('invalid', `exec ${request.execId}: the process spec is not an object`)
+  return sys.utf8Encode(JSON.stringify(guestProcess({ ...process })))
+}

@@ -1,0 +1,18 @@
+import type { KillRequest } from '../../protocol/gen/task.ts'
+import { Refusal } from '../refusal.ts'
+import type { TaskContext } from './context.ts'
+
+/** Largest signal number of Linux (signal(7), SIGRTMAX). */
+const maxSignal = 64
+
+/** Kill: a signal to one process, or to all of the container. A process that has ended is `not found`, as containerd expects. */
+export async function kill({ sandbox }: TaskContext, request: KillRequest): Promise<Record<string, never>> {
+  const container = sandbox.container(request.id)
+  const process = container.process(request.execId)
+  if (request.signal > maxSignal) throw new Refusal('invalid', `signal ${request.signal} does not exist`)
+  if (process.state.is === 'added') throw new Refusal('precondition', `${process.what} is not started`)
+  if (!process.isAlive) throw new Refusal('not-found', `${process.what}: process already finished`)
+  const agent = await sandbox.agent()
+  await agent.signalProcess({ containerId: container.id, execId: request.execId, signal: request.signal, all: request.all })
+  return {}
+}

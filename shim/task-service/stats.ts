@@ -1,0 +1,53 @@
+import { packAny } from '../../protocol/any.ts'
+import type { MemoryStats, StatsContainerResponse } from '../../protocol/gen/agent.ts'
+import { MemoryStat, Metrics } from '../../protocol/gen/cgroups-v2.ts'
+import type { StatsRequest, StatsResponse } from '../../protocol/gen/task.ts'
+import { message } from '../../protocol/message.ts'
+import type { TaskContext } from './context.ts'
+
+/** What containerd writes for `max` in a cgroup file. */
+const noLimit = 0xffff_ffff_ffff_ffffn
+
+/** Stats: the container's cgroup v2 figures in the guest, as containerd, `ctr task metrics` and Docker read them. */
+export async function stats({ sandbox }: TaskContext, request: StatsRequest): Promise<StatsResponse> {
+  const container = sandbox.container(request.id)
+  const agent = await sandbox.agent()
+  const answer = await agent.statsContainer({ containerId: container.id })
+  return { stats: packAny('io.containerd.cgroups.v2.Metrics', Metrics, metrics(answer)) }
+}
+
+/** The agent's figures in containerd's message. Exported for its test. */
+export function metrics({ cpu, memory, pids, io, hugetlb }: StatsContainerResponse): Metrics {
+  const events = memory?.events ?? {}
+  return message(Metrics, {
+    ...(cpu ? { cpu: { ...cpu } } : {}),
+    ...(pids ? { pids: { current: pids.current, limit: pids.limit } } : {}),
+    ...(memory ? { memory: memoryStat(memory) } : {}),
+    memoryEvents: {
+      low: events.low ?? 0n, high: events.high ?? 0n, max: events.max ?? 0n,
+      oom: events.oom ?? 0n, oomKill: events.oom_kill ?? 0n, oomGroupKill: events.oom_group_kill ?? 0n,
+    },
+    io: { usage: io.map(entry => ({ ...entry, major: BigInt(entry.major), minor: BigInt(entry.minor) })) },
+    hugetlb: hugetlb.map(entry => ({ pagesize: entry.pagesize, current: entry.usageBytes, max: entry.maxBytes, failcnt: entry.failcnt })),
+  })
+}
+
+function memoryStat(memory: MemoryStats): MemoryStat {
+  const stat = message(MemoryStat, {
+    usage: memory.usageBytes,
+    usageLimit: memory.limitBytes || noLimit,
+    swapUsage: memory.swapUsageBytes,
+    swapLimit: memory.swapLimitBytes || noLimit,
+    maxUsage: memory.maxUsageBytes,
+  })
+  const { usage, usageLimit, swapUsage, swapLimit, maxUsage, swapMaxUsage, psi, ...counters } = stat
+  for (const name of Object.keys(counters) as (keyof typeof counters)[]) { // the message's own keys, all of them bigint
+    stat[name] = memory.stat[snake(name)] ?? 0n
+  }
+  return stat
+}
+
+/** memory.stat's name of a field: kernelStack is kernel_stack. */
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+}
