@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest'
+import { bootstrapAnswer, readBootstrap } from './bootstrap.ts'
+import { BootstrapParams, BootstrapResult } from '../protocol/gen/bootstrap.ts'
+import { Any } from '../protocol/gen/google/protobuf/any.ts'
+import { encode } from '../protocol/message.ts'
+
+const asked = { namespace: 'default', id: 'c1', ttrpcAddress: '/env.ttrpc', debug: false }
+const params = { instanceId: 'c1', namespace: 'default', containerdTtrpcAddress: '/params.ttrpc', logLevel: 0 }
+
+describe('readBootstrap', () => {
+  it('answers plainly when stdin is empty (containerd 1.6)', () => {
+    expect(readBootstrap({ ...asked, stdin: new Uint8Array(0) })).toEqual({ answer: 'plain', socketDir: '/run/containerd/s', ttrpcAddress: '/env.ttrpc', debug: false })
+  })
+
+  it('answers plainly to runtime options, which may parse as params', () => {
+    const options = encode(Any, { typeUrl: 'containerd.runc.v1.Options', value: new Uint8Array([8, 1]) })
+    expect(readBootstrap({ ...asked, stdin: options }).answer).toBe('plain')
+  })
+
+  it('answers with a result to params that name this container (containerd 2.3)', () => {
+    const stdin = encode(BootstrapParams, { ...params, socketDir: '/run/s', logLevel: -8 })
+    expect(readBootstrap({ ...asked, stdin })).toEqual({ answer: 'result', socketDir: '/run/s', ttrpcAddress: '/params.ttrpc', debug: true })
+  })
+
+  it('does not believe params of another container or namespace', () => {
+    expect(readBootstrap({ ...asked, stdin: encode(BootstrapParams, { ...params, instanceId: 'c2' }) }).answer).toBe('plain')
+    expect(readBootstrap({ ...asked, stdin: encode(BootstrapParams, { ...params, namespace: 'other' }) }).answer).toBe('plain')
+  })
+
+  it('takes garbage for options', () => {
+    expect(readBootstrap({ ...asked, stdin: new Uint8Array([0xff, 0xff, 0xff]) }).answer).toBe('plain')
+  })
+})
+
+describe('bootstrapAnswer', () => {
+  it('is the address as text for containerd up to 2.2', () => {
+    expect(new TextDecoder().decode(bootstrapAnswer('plain', '/run/s/x'))).toBe('unix:///run/s/x')
+  })
+
+  it('is a BootstrapResult that survives the trimming of white space', () => {
+    const bytes = bootstrapAnswer('result', '/run/s/x')
+    expect(BootstrapResult.decode(bytes)).toMatchObject({ version: 2, address: 'unix:///run/s/x', protocol: 'ttrpc' })
+    expect([9, 10, 11, 12, 13, 32]).not.toContain(bytes[0])
+    expect([9, 10, 11, 12, 13, 32]).not.toContain(bytes.at(-1))
+  })
+})

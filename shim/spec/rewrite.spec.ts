@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import type { Spec } from '../../protocol/oci/spec.ts'
+import { guestSpec } from './rewrite.ts'
+
+const namespaces = ['pid', 'network', 'ipc', 'uts', 'mount'].map(type => ({ type })) as NonNullable<Spec['linux']>['namespaces']
+
+function rewritten(change: Partial<Spec>): { spec: Spec; binds: unknown[]; dropped: string[] } {
+  const binds: unknown[] = []
+  const dropped: string[] = []
+  const base: Spec = { ociVersion: '1.1.0', root: { path: 'rootfs', readonly: true }, process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 } } as Spec['process'] & object, linux: { namespaces: namespaces ?? [] } }
+  const spec = guestSpec({ ...base, ...change }, {
+    rootPath: '/guest/rootfs',
+    bind: (source, options) => { binds.push([source, options]); return `/guest/mounts/${binds.length - 1}` },
+    dropped: what => dropped.push(what),
+  })
+  return { spec, binds, dropped }
+}
+
+describe('guestSpec', () => {
+  it('puts the root on the share and keeps it read-only', () => {
+    expect(rewritten({}).spec.root).toEqual({ path: '/guest/rootfs', readonly: true })
+  })
+
+  it('brings bind mounts into the share, with read-only told to the host', () => {
+    const { spec, binds } = rewritten({ mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc' },
+      { destination: '/etc/hosts', type: 'bind', source: '/var/hosts', options: ['rbind', 'ro'] },
+      { destination: '/data', type: 'none', source: '/srv/data', options: ['bind', 'ro', 'rw'] },
+    ] })
+    expect(spec.mounts?.map(mount => mount.source)).toEqual(['proc', '/guest/mounts/0', '/guest/mounts/1'])
+    expect(binds).toEqual([['/var/hosts', { readonly: true, recursive: true }], ['/srv/data', { readonly: false, recursive: false }]])
+  })
+
+  it("gives the container a /dev/shm of the guest for the pod's", () => {
+    const { spec, binds } = rewritten({ mounts: [{ destination: '/dev/shm', type: 'bind', source: '/run/pod/shm', options: ['rbind'] }] })
+    expect(spec.mounts?.[0]).toMatchObject({ type: 'tmpfs' })
+    expect(binds).toEqual([])
+  })
+
+  it.each([['/proc/sys', '/x'], ['/sys/fs/cgroup', '/cg']])('refuses to bind %s elsewhere', (source, destination) => {
+    expect(() => rewritten({ mounts: [{ destination, type: 'bind', source, options: ['rbind'] }] })).toThrow("would show the host's kernel")
+  })
+
+  it.each(['network', 'pid', 'ipc'])('refuses the %s namespace of the host', missing => {
+    const kept = namespaces?.filter(namespace => namespace.type !== missing) ?? []
+    expect(() => rewritten({ linux: { namespaces: kept } })).toThrow(/asks for the host/)
+  })
+
+  it('leaves the network to the guest, adds cgroup and drops what names the host', () => {
+    const { spec, dropped } = rewritten({ linux: {
+      namespaces: [{ type: 'pid' }, { type: 'network', path: '/var/run/netns/x' }, { type: 'ipc', path: '/proc/9/ns/ipc' }, { type: 'uts' }],
+      cgroupsPath: '/default/c1', mountLabel: 'system_u', resources: { cpu: { cpus: '0-3', shares: 512 }, blockIO: { weight: 500 } },
+    } })
+    expect(spec.linux?.namespaces).toEqual([{ type: 'pid' }, { type: 'uts' }, { type: 'mount' }, { type: 'cgroup' }])
+    expect(spec.linux).not.toHaveProperty('cgroupsPath')
+    expect(spec.linux?.resources).toEqual({ cpu: { shares: 512 } })
+    expect(dropped).toHaveLength(3)
+  })
+
+  it('keeps devices that every kernel has, refuses others, and leaves them out for a privileged container', () => {
+    const fuse = { path: '/dev/fuse', type: 'c', major: 10, minor: 229 }
+    const disk = { path: '/dev/sda', type: 'b', major: 8, minor: 0 }
+    const linux = { namespaces: namespaces ?? [], devices: [fuse, disk] }
+    expect(() => rewritten({ linux })).toThrow('device /dev/sda of the host cannot be given')
+    const { spec, dropped } = rewritten({ linux: { ...linux, resources: { devices: [{ allow: true, access: 'rwm' }] } } })
+    expect(spec.linux?.devices).toEqual([fuse])
+    expect(dropped[0]).toContain('/dev/sda')
+  })
+
+  it('runs startContainer hooks in the guest only, and refuses createContainer hooks', () => {
+    const { spec } = rewritten({ hooks: { prestart: [{ path: '/host' }], startContainer: [{ path: '/inside' }] } })
+    expect(spec.hooks).toEqual({ startContainer: [{ path: '/inside' }] })
+    expect(() => rewritten({ hooks: { createContainer: [{ path: '/both' }] } })).toThrow('createContainer hook /both')
+  })
+
+  it('drops labels of security modules that the guest does not have', () => {
+    const process = { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 }, apparmorProfile: 'docker-default' } as NonNullable<Spec['process']>
+    const { spec, dropped } = rewritten({ process })
+    expect(spec.process).not.toHaveProperty('apparmorProfile')
+    expect(dropped[0]).toContain('docker-default')
+  })
+})
