@@ -1,0 +1,108 @@
+/** The keys of the configuration: type, range, default and what each is for. README's table is printed from here. */
+
+/** How one key is read. `T` is its type in Config. */
+export interface Key<T> {
+  readonly fallback: T
+  /** What values are allowed, in words: `a whole number from 1 to 64`. */
+  readonly allowed: string
+  readonly about: string
+  /** The value as configured, or undefined when it is not allowed. */
+  read(value: unknown): T | undefined
+}
+
+function integer(fallback: number, min: number, max: number, about: string): Key<number> {
+  return {
+    fallback, about, allowed: `a whole number from ${min} to ${max}`,
+    // TOML integers come as bigint when they are large: those are out of every range here.
+    read: value => typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined,
+  }
+}
+
+function oneOf<const T extends string>(fallback: NoInfer<T>, values: readonly T[], about: string): Key<T> {
+  return { fallback, about, allowed: values.map(value => `"${value}"`).join(', '), read: value => values.find(known => known === value) }
+}
+
+function boolean(fallback: boolean, about: string): Key<boolean> {
+  return { fallback, about, allowed: 'true or false', read: value => typeof value === 'boolean' ? value : undefined }
+}
+
+/** Text of a command line: no control characters, so that nothing can be smuggled in a line end. */
+function text(fallback: string, about: string): Key<string> {
+  return {
+    fallback, about, allowed: 'text of at most 1024 characters without control characters',
+    read: value => typeof value === 'string' && value.length <= 1024 && !hasControl(value) ? value : undefined,
+  }
+}
+
+/** A file: absolute, because the shim's working directory is the bundle, which a pod author has a say in. */
+function file(fallback: string, about: string): Key<string> {
+  return {
+    fallback, about, allowed: 'an absolute path without control characters or commas',
+    read: value => typeof value === 'string' && isPath(value) ? value : undefined,
+  }
+}
+
+/** A program: a path, or a name that is looked for beside the shim and then in PATH. */
+function program(fallback: string, about: string): Key<string> {
+  return {
+    fallback, about, allowed: 'an absolute path, or the name of a program beside the shim or in PATH',
+    read: value => typeof value === 'string' && (isPath(value) || /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(value)) ? value : undefined,
+  }
+}
+
+function hasControl(value: string): boolean {
+  return /[\u0000-\u001f\u007f]/.test(value)
+}
+
+/** QEMU's option syntax separates by commas, virtiofsd's too: a path with one cannot be said to either. */
+function isPath(value: string): boolean {
+  return /^\/[^,]+$/.test(value) && value.length < 4096 && !hasControl(value)
+}
+
+/** Names here are camelCase; in the file they are snake_case. */
+export const schema = {
+  hypervisor: {
+    type: oneOf('qemu', ['qemu', 'none'], 'what runs a sandbox: a QEMU microVM, or "none", the agent on the host without a VM'),
+    path: program('qemu-system-x86_64', 'the VMM'),
+    machine: oneOf('microvm', ['microvm', 'q35'], 'QEMU machine type; microvm boots faster, q35 resizes memory'),
+    accelerator: oneOf('auto', ['auto', 'kvm', 'tcg'], 'auto: KVM where a trial guest runs, otherwise TCG with a warning'),
+    cpu: text('', 'QEMU CPU model; empty: host under KVM, max under TCG'),
+    memoryMib: integer(256, 40, 1024 * 1024, 'memory of a sandbox, MiB'),
+    vcpus: integer(1, 1, 255, 'virtual CPUs of a sandbox'),
+    sandbox: boolean(true, 'QEMU drops the system calls it does not need (-sandbox on)'),
+  },
+  guest: {
+    kernel: file('/usr/share/kata-ts/vmlinux', 'guest kernel: an ELF file with a PVH entry'),
+    initrd: file('/usr/share/kata-ts/initrd.cpio', 'guest image'),
+    firmware: file('/usr/share/qemu/qboot.rom', 'firmware of the VM'),
+    kernelParams: text('', 'added to the kernel command line'),
+  },
+  vsock: {
+    type: oneOf('auto', ['auto', 'vhost', 'vhost-user'], 'auto: the kernel\'s vhost-vsock where the host has it, otherwise a vhost-user daemon'),
+    daemon: program('vhost-device-vsock', 'the vhost-user-vsock daemon'),
+  },
+  share: {
+    virtiofsd: program('/usr/lib/qemu/virtiofsd', 'the virtio-fs daemon'),
+    cache: oneOf('auto', ['none', 'auto', 'always'], 'how long the guest trusts what it read: not at all, one second, for ever'),
+    xattr: boolean(true, 'extended attributes of shared files (file capabilities need them)'),
+  },
+  agent: {
+    timeoutMs: integer(60_000, 100, 3_600_000, 'time for the guest to boot and its agent to call, milliseconds'),
+  },
+  log: {
+    level: oneOf('info', ['error', 'warn', 'info', 'debug'], 'least severe line that is logged'),
+  },
+  debug: {
+    console: boolean(false, 'the guest\'s kernel messages on its console (and, with log level debug, in the log)'),
+  },
+} as const
+
+type Schema = typeof schema
+
+/** The configuration, every key present. */
+export type Config = { readonly [S in keyof Schema]: { readonly [K in keyof Schema[S]]: Schema[S][K] extends Key<infer T> ? T : never } }
+
+/** `memoryMib` → `memory_mib`. */
+export function tomlName(name: string): string {
+  return name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
+}

@@ -1,0 +1,22 @@
+import { Fault } from '../../native/ts/fault.ts'
+import type { Config } from '../config/schema.ts'
+import { hasKernelVhost, KernelVsock } from '../vsock/vhost.ts'
+import { VhostUserVsock } from '../vsock/vhost-user.ts'
+import type { GuestVsock } from '../vsock/vsock.ts'
+import type { Hypervisor, HypervisorSandbox } from './hypervisor.ts'
+import { Qemu } from './qemu/qemu.ts'
+
+/** The hypervisor that the configuration names, for one sandbox. Starts nothing. Throws Fault for what is not there. */
+export function createHypervisor(config: Config, sandbox: HypervisorSandbox): Hypervisor {
+  if (config.hypervisor.type === 'none') throw new Fault('hypervisor.type = "none" is not supported yet', { fix: 'set it to "qemu"' })
+  return new Qemu(config, sandbox, createVsock(config, sandbox))
+}
+
+function createVsock(config: Config, sandbox: HypervisorSandbox): GuestVsock {
+  const kernel = hasKernelVhost()
+  if (config.vsock.type === 'vhost' && !kernel) {
+    throw new Fault('vsock.type = "vhost", and /dev/vhost-vsock is not there', { fix: 'load the module vhost_vsock, or set vsock.type = "auto"' })
+  }
+  if (config.vsock.type === 'vhost' || (config.vsock.type === 'auto' && kernel)) return new KernelVsock()
+  return new VhostUserVsock(config.vsock.daemon, { stateDir: sandbox.stateDir, journal: sandbox.journal })
+}

@@ -1,0 +1,152 @@
+import * as sys from 'native:sys'
+import { exitText, spawn, type Child, type Exit } from '../../native/ts/child.ts'
+import { EPOLLIN } from '../../native/ts/constants/epoll.ts'
+import { AT_FDCWD, F_SETFL, O_NONBLOCK, X_OK } from '../../native/ts/constants/fcntl.ts'
+import { PR_SET_NO_NEW_PRIVS } from '../../native/ts/constants/prctl.ts'
+import { SIGKILL } from '../../native/ts/constants/signal.ts'
+import { check } from '../../native/ts/errno.ts'
+import { Fault } from '../../native/ts/fault.ts'
+import { pipe, type Fd } from '../../native/ts/fd.ts'
+import type { Journal } from '../journal.ts'
+import { TextTail } from './text-tail.ts'
+
+/** The configuration key that names a program, for the error when it is missing. */
+export interface ProgramKey {
+  name: string
+  key: string
+}
+
+export interface DaemonOptions {
+  program: ProgramKey
+  /** Without argv[0]. */
+  args: string[]
+  /** Descriptors (borrowed) that it finds under 3, 4, …. */
+  pass?: number[]
+  cwd?: string
+  /** CLONE_NEW* flags. */
+  namespaces?: number
+  journal?: Journal | undefined
+}
+
+/**
+ * A process that serves one sandbox: the VMM, virtiofsd, the vsock daemon. It dies with the shim (PR_SET_PDEATHSIG),
+ * gains no privileges by execve, has /dev/null for input, and one pipe for stdout and stderr, whose tail is kept.
+ */
+export class Daemon {
+  readonly name: string
+  readonly pid: number
+  /** Resolves once it is dead and reaped, and its last words are read. */
+  readonly exited: Promise<Exit>
+  readonly #child: Child
+  readonly #output: Fd
+  readonly #tail = new TextTail()
+
+  /** Starts it. Throws Fault when the program is not there, SysError when it cannot be started. */
+  constructor({ program, args, pass, cwd, namespaces, journal }: DaemonOptions) {
+    const path = findProgram(program)
+    this.name = path.slice(path.lastIndexOf('/') + 1)
+    const { reader, writer } = pipe(`output of ${this.name}`)
+    try {
+      this.#child = spawn({
+        path,
+        argv: [this.name, ...args],
+        env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C'],
+        stdio: ['null', writer.number, writer.number],
+        parentDeathSignal: SIGKILL,
+        beforeExec: () => void check('prctl', 'PR_SET_NO_NEW_PRIVS', sys.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
+        ...(pass && { pass }),
+        ...(cwd !== undefined && { cwd }),
+        ...(namespaces !== undefined && { namespaces }),
+      })
+    } catch (error) {
+      reader.close()
+      throw error
+    } finally {
+      writer.close()
+    }
+    this.pid = this.#child.pid
+    this.#output = reader
+    this.#listen()
+    this.exited = this.#child.wait().then(exit => {
+      this.#drain()
+      this.#closeOutput()
+      return exit
+    })
+    // A pid that cannot be noted is no reason to fail: it dies with the shim, the journal only lets `delete` wait for that.
+    try {
+      journal?.recordProcess(this.pid)
+    } catch {}
+  }
+
+  get exit(): Exit | undefined {
+    return this.#child.exit
+  }
+
+  /** Kills it with SIGKILL and waits until it is reaped. Idempotent. */
+  async stop(): Promise<void> {
+    this.kill(SIGKILL)
+    await this.exited
+  }
+
+  kill(signal: number): void {
+    this.#child.kill(signal)
+  }
+
+  /** `virtiofsd was killed by SIGKILL (pid 12)`; `… runs (pid 12)`. */
+  status(): string {
+    return this.exit ? `${this.name} ${exitText(this.exit)}` : `${this.name} runs (pid ${this.pid})`
+  }
+
+  /** The last lines of what it printed; empty when it printed nothing. */
+  lastWords(lines = 4): string {
+    return this.#tail.lastLines(lines)
+  }
+
+  #listen(): void {
+    // Non-blocking on our end alone would need an open file description of its own: each event reads once, which cannot block.
+    check('epoll_ctl', this.#output.what, sys.watch(this.#output.number, EPOLLIN, () => {
+      if (this.#read() <= 0) this.#closeOutput()
+    }))
+    sys.unref(this.#output.number)
+  }
+
+  #read(): number {
+    const buffer = new Uint8Array(4096)
+    const got = sys.read(this.#output.number, buffer, 0, buffer.length)
+    if (got > 0) this.#tail.push(buffer.subarray(0, got))
+    return got
+  }
+
+  /** What is still in the pipe after its death; a grandchild may hold the other end, so only what is there now. */
+  #drain(): void {
+    if (!this.#output.open) return
+    sys.fcntl(this.#output.number, F_SETFL, O_NONBLOCK)
+    for (let turns = 0; turns < 32 && this.#read() > 0; turns++);
+  }
+
+  #closeOutput(): void {
+    if (!this.#output.open) return
+    sys.unwatch(this.#output.number)
+    this.#output.close()
+  }
+}
+
+/** Where a program is looked for that is named without a path: beside the shim (one directory holds what belongs together), then PATH. */
+export function findProgram({ name, key }: ProgramKey): string {
+  if (name.startsWith('/')) {
+    if (isExecutable(name)) return name
+    throw new Fault(`${name} does not exist or is not executable`, { fix: `install it, or set ${key} in the configuration` })
+  }
+  const self = sys.readlinkat(AT_FDCWD, '/proc/self/exe')
+  const beside = typeof self === 'string' ? [self.slice(0, self.lastIndexOf('/'))] : []
+  const path = sys.environ().find(entry => entry.startsWith('PATH='))?.slice('PATH='.length) ?? ''
+  // containerd may run with a short PATH: the usual places are looked at in every case.
+  for (const directory of [...beside, ...path.split(':'), '/usr/libexec', '/usr/local/bin', '/usr/bin']) {
+    if (directory.startsWith('/') && isExecutable(`${directory}/${name}`)) return `${directory}/${name}`
+  }
+  throw new Fault(`${name} is not installed`, { fix: `install it, or set ${key} in the configuration to its path` })
+}
+
+function isExecutable(path: string): boolean {
+  return sys.faccessat(AT_FDCWD, path, X_OK, 0) === 0
+}

@@ -1,0 +1,74 @@
+import type { Config } from '../../config/schema.ts'
+import { controlPort, type VsockDevice } from '../../vsock/vsock.ts'
+import type { Accelerator } from '../accelerator.ts'
+import { shareTag } from '../hypervisor.ts'
+
+/** What a command line is composed from. Descriptors are numbers in the VMM's process. */
+export interface CommandLineParts {
+  sandboxId: string
+  hypervisor: Config['hypervisor']
+  guest: Config['guest']
+  /** Kernel messages on the console. */
+  verbose: boolean
+  accelerator: Accelerator
+  /** Connected sockets, from 3 on: QMP, console. */
+  qmpFd: number
+  consoleFd: number
+  vsock: VsockDevice
+  /** Connection to virtiofsd. */
+  fsFd: number
+}
+
+/**
+ * QEMU's arguments, without argv[0]. Pure. `-nodefaults -no-user-config`: the VM has exactly the devices named here, and
+ * no file of the host decides about it.
+ */
+export function qemuArguments(parts: CommandLineParts): string[] {
+  const { hypervisor, guest, accelerator } = parts
+  const memory = `${hypervisor.memoryMib}M`
+  return [
+    '-name', `kata-ts-${parts.sandboxId}`,
+    '-nodefaults', '-no-user-config', '-no-reboot',
+    '-display', 'none',
+    ...(hypervisor.sandbox ? ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'] : []),
+    '-machine', `${machine(hypervisor.machine)},memory-backend=mem`,
+    '-accel', accelerator.kind === 'kvm' ? 'kvm' : 'tcg,thread=multi',
+    '-cpu', hypervisor.cpu || (accelerator.kind === 'kvm' ? 'host' : 'max'),
+    '-smp', String(hypervisor.vcpus),
+    '-m', memory,
+    // Shared: the vhost-user daemons read and write the guest's memory.
+    '-object', `memory-backend-memfd,id=mem,size=${memory},share=on`,
+    '-bios', guest.firmware,
+    '-kernel', guest.kernel,
+    '-initrd', guest.initrd,
+    '-append', kernelCommandLine(parts),
+    '-chardev', `socket,id=qmp,fd=${parts.qmpFd}`, '-mon', 'chardev=qmp,mode=control',
+    '-chardev', `socket,id=console,fd=${parts.consoleFd}`, '-serial', 'chardev:console',
+    '-device', 'virtio-rng-pci',
+    ...vsockDevice(parts.vsock),
+    '-chardev', `socket,id=fs,fd=${parts.fsFd}`, '-device', `vhost-user-fs-pci,chardev=fs,tag=${shareTag}`,
+  ]
+}
+
+/** The guest kernel's command line. Pure. */
+export function kernelCommandLine({ guest, accelerator, verbose, vsock }: CommandLineParts): string {
+  const words = ['console=ttyS0']
+  if (!verbose) words.push('quiet')
+  // A panic ends the VM at once (with -no-reboot), and its message is in the console's tail.
+  words.push('panic=-1')
+  if (accelerator.kind === 'tcg') words.push('tsc=reliable', `tsc_early_khz=${accelerator.tscKhz}`)
+  // Without it microvm's root ports take hot-plugged devices and never show them to the guest.
+  words.push('pcie_ports=native')
+  if (vsock.controlPort !== controlPort) words.push(`kata_ts.control_port=${vsock.controlPort}`)
+  if (guest.kernelParams) words.push(guest.kernelParams)
+  return words.join(' ')
+}
+
+function machine(type: Config['hypervisor']['machine']): string {
+  return type === 'microvm' ? 'microvm,pcie=on' : 'q35'
+}
+
+function vsockDevice(vsock: VsockDevice): string[] {
+  if (vsock.kind === 'vhost') return ['-device', `vhost-vsock-pci,vhostfd=${vsock.fd},guest-cid=${vsock.guestCid}`]
+  return ['-chardev', `socket,id=vsock,fd=${vsock.fd}`, '-device', 'vhost-user-vsock-pci,chardev=vsock']
+}

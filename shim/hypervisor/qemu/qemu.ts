@@ -1,0 +1,243 @@
+import * as sys from 'native:sys'
+import { exitText } from '../../../native/ts/child.ts'
+import { within } from '../../../native/ts/clock.ts'
+import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM } from '../../../native/ts/constants/socket.ts'
+import { R_OK, AT_FDCWD } from '../../../native/ts/constants/fcntl.ts'
+import { checked } from '../../../native/ts/errno.ts'
+import { Fault, story } from '../../../native/ts/fault.ts'
+import { Fd } from '../../../native/ts/fd.ts'
+import { Owner } from '../../../native/ts/owner.ts'
+import type { Config } from '../../config/schema.ts'
+import { Virtiofsd } from '../../storage/virtiofsd.ts'
+import type { GuestVsock, VsockDevice } from '../../vsock/vsock.ts'
+import { chooseAccelerator } from '../accelerator.ts'
+import { Daemon } from '../daemon.ts'
+import type { Hypervisor, HypervisorSandbox, VmmExit } from '../hypervisor.ts'
+import { qemuArguments } from './command-line.ts'
+import { Console } from './console.ts'
+import { Qmp } from './qmp.ts'
+
+/** QMP answers 20 to 50 ms after the exec; a machine under load gets a hundred times that. */
+const qmpLimitMs = 10_000
+/** pause, resume and the like. */
+const commandLimitMs = 5_000
+
+/** How long the VMM's end may be noticed after that of a daemon which ended because of it. */
+const endLagMs = 500
+
+/**
+ * What start-up is busy with, for the diagnosis:
+ *
+ *   prepare ─▶ daemons ─▶ vmm (exec until QMP answers) ─▶ boot (until the agent dials) ─▶ running
+ */
+type Phase = 'prepare' | 'daemons' | 'vmm' | 'boot' | 'running'
+
+const phaseTexts: Readonly<Record<Phase, string>> = {
+  prepare: 'before the VMM started',
+  daemons: 'while the daemons of the VM started',
+  vmm: 'while the VMM started',
+  boot: 'while the guest booted',
+  running: 'while the VM ran',
+}
+
+/**
+ * A microVM by QEMU. Everything it needs is handed over as an open descriptor (QMP, console, vsock, virtio-fs), so
+ * there is no socket path to wait for, to guess or to leave behind.
+ *
+ * Given back in this order: VMM (SIGKILL: the guest holds nothing that outlives it, files of the share are written
+ * through) → QMP and console → virtiofsd → vsock daemon and sockets.
+ */
+export class Qemu implements Hypervisor {
+  #phase: Phase = 'prepare'
+  #vmm: Daemon | undefined
+  #virtiofsd: Virtiofsd | undefined
+  #qmp: Qmp | undefined
+  #console: Console | undefined
+  #owner = new Owner()
+  #stopping: Promise<void> | undefined
+  /** The first thing that went wrong. Later failures are its consequences. */
+  #failure: Fault | undefined
+  /** How the guest ended, where QEMU told: `guest-shutdown`, `guest-reset` (a panic, too), … */
+  #shutdownReason: string | undefined
+  #vmmExit!: (exit: VmmExit) => void
+  readonly #exited: Promise<VmmExit>
+  #break!: (fault: Fault) => void
+  /** Rejects when the VM can no longer work: what start-up races against. */
+  readonly #broken: Promise<never>
+
+  constructor(private readonly config: Config, private readonly sandbox: HypervisorSandbox, private readonly vsock: GuestVsock) {
+    this.#exited = new Promise(resolve => { this.#vmmExit = resolve })
+    this.#broken = new Promise((_resolve, reject) => { this.#break = reject })
+    this.#broken.catch(() => {})
+  }
+
+  get pid(): number {
+    return this.#vmm?.pid ?? 0
+  }
+
+  async launch(): Promise<void> {
+    if (this.#phase !== 'prepare' || this.#stopping) throw new Fault('a VM is launched once')
+    try {
+      await this.#launch()
+    } catch (cause) {
+      const fault = this.#diagnosed(cause)
+      await this.stop()
+      throw fault
+    }
+  }
+
+  async acceptAgent(timeoutMs: number): Promise<Fd> {
+    try {
+      const limited = within(this.vsock.acceptAgent(), timeoutMs, 'the boot of the guest', 'the console above tells how far it got; agent.timeout_ms sets the limit')
+      const control = await Promise.race([limited, this.#broken])
+      this.#phase = 'running'
+      return control
+    } catch (cause) {
+      throw this.#diagnosed(cause)
+    }
+  }
+
+  connect(port: number): Promise<Fd> {
+    const connection = this.vsock.connect(port)
+    // A VM that breaks meanwhile never answers. The connection is closed when it comes all the same.
+    return Promise.race([connection, this.#broken]).catch((error: unknown) => {
+      connection.then(fd => fd.close(), () => {})
+      throw error
+    })
+  }
+
+  async pause(): Promise<void> {
+    await this.#command('stop')
+  }
+
+  async resume(): Promise<void> {
+    await this.#command('cont')
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  wait(): Promise<VmmExit> {
+    return this.#exited
+  }
+
+  diagnosis(): string {
+    const parts = [`${this.#failure ? this.#failure.message : 'the VM works'} (${phaseTexts[this.#phase]})`]
+    const daemons = [this.#vmm, this.#virtiofsd?.daemon, this.vsock.daemon].filter(daemon => daemon !== undefined)
+    for (const daemon of daemons) {
+      const words = daemon.lastWords()
+      if (words !== '') parts.push(`${daemon.name} said: ${words}`)
+    }
+    if (this.#shutdownReason !== undefined) parts.push(`end of the guest: ${this.#shutdownReason}`)
+    const lines = this.#console?.lastLines(8) ?? ''
+    parts.push(lines === '' ? 'the guest printed nothing on its console' : `guest console: ${lines}`)
+    return parts.join('; ')
+  }
+
+  async #launch(): Promise<void> {
+    const { config, sandbox } = this
+    requireFile(config.guest.kernel, 'guest kernel', 'guest.kernel')
+    requireFile(config.guest.initrd, 'guest image', 'guest.initrd')
+    requireFile(config.guest.firmware, 'firmware', 'guest.firmware')
+    const accelerator = chooseAccelerator(config.hypervisor.accelerator, sandbox.log)
+    this.#phase = 'daemons'
+    this.#owner.defer('vsock', () => this.vsock.close())
+    const listening = this.vsock.listen()
+    listening.catch(() => {}) // told below; virtiofsd may fail before
+    const virtiofsd = this.#virtiofsd = new Virtiofsd({ share: config.share, source: sandbox.shareDir, stateDir: sandbox.stateDir, journal: sandbox.journal })
+    this.#owner.defer('virtiofsd', () => virtiofsd.stop())
+    this.#watch(virtiofsd.daemon)
+    const vsock = await Promise.race([listening, this.#broken])
+    if (this.vsock.daemon) this.#watch(this.vsock.daemon)
+    this.#phase = 'vmm'
+    const qmp = this.#spawn({ vsock, fs: virtiofsd.device, accelerator })
+    sandbox.timeline.mark('vmm')
+    await Promise.race([within(qmp.handshake(), qmpLimitMs, 'the start of QEMU'), this.#broken])
+    sandbox.timeline.mark('qmp')
+    this.#phase = 'boot'
+    sandbox.log.info('VMM runs', { pid: this.pid, qemu: qmp.version, accelerator: accelerator.kind, machine: config.hypervisor.machine, vsock: vsock.kind })
+  }
+
+  /** Starts QEMU with its descriptors; gives the QMP session. */
+  #spawn({ vsock, fs, accelerator }: { vsock: VsockDevice; fs: Fd; accelerator: Parameters<typeof qemuArguments>[0]['accelerator'] }): Qmp {
+    const { config, sandbox } = this
+    const qmp = socketPair('QMP')
+    using qmpTheirs = qmp.theirs
+    this.#qmp = this.#owner.own('QMP', new Qmp(qmp.ours))
+    this.#qmp.onEvent((name, data) => this.#event(name, data))
+    const console = socketPair('console')
+    using consoleTheirs = console.theirs
+    const guestConsole = this.#console = new Console(console.ours, sandbox.log, () => sandbox.timeline.mark('kernel'))
+    this.#owner.defer('console', () => guestConsole.close())
+    const [qmpFd, consoleFd, vsockFd, fsFd] = [3, 4, 5, 6]
+    const vmm = this.#vmm = new Daemon({
+      program: { name: config.hypervisor.path, key: 'hypervisor.path' },
+      args: qemuArguments({
+        sandboxId: sandbox.id, hypervisor: config.hypervisor, guest: config.guest, verbose: config.debug.console, accelerator,
+        qmpFd, consoleFd, vsock: { ...vsock, fd: vsockFd }, fsFd,
+      }),
+      pass: [qmpTheirs.number, consoleTheirs.number, vsock.fd, fs.number],
+      cwd: '/',
+      journal: sandbox.journal,
+    })
+    this.#owner.defer('VMM', () => vmm.stop())
+    void vmm.exited.then(exit => {
+      this.#fail(new Fault(`${vmm.name} ${exitText(exit)}`))
+      this.#vmmExit({ ...exit, text: `${vmm.name} ${exitText(exit)}` })
+    })
+    return this.#qmp
+  }
+
+  /** A VM without one of its daemons hangs at its next access: it is ended, and the death of the daemon is what is told. */
+  #watch(daemon: Daemon): void {
+    void daemon.exited.then(async exit => {
+      // Both daemons end by themselves, with status 0, when the VMM does: its own end may be noticed just after theirs.
+      if (exit.status === 0 && this.#vmm) await within(this.#vmm.exited, endLagMs, 'the end of the VMM').catch(() => {})
+      if (this.#stopping || this.#vmm?.exit) return
+      this.#fail(new Fault(`${daemon.name} ${exitText(exit)}`))
+      void this.#vmm?.stop()
+    })
+  }
+
+  #fail(fault: Fault): void {
+    this.#failure ??= fault
+    this.#break(this.#failure)
+  }
+
+  #event(name: string, data: Record<string, unknown>): void {
+    this.sandbox.log.debug(`QMP event ${name.slice(0, 64)}`)
+    if (name === 'SHUTDOWN' && typeof data.reason === 'string') this.#shutdownReason = data.reason.slice(0, 64)
+  }
+
+  async #command(name: string): Promise<void> {
+    if (!this.#qmp) throw new Fault(`${name}: there is no VM`)
+    await within(this.#qmp.execute(name), commandLimitMs, `QMP ${name}`)
+  }
+
+  async #stop(): Promise<void> {
+    this.#break(new Fault('the VM was stopped'))
+    // Its exit is no failure from here on.
+    this.#failure ??= new Fault('the VM was stopped')
+    await this.#owner.release()
+  }
+
+  /** `cause` with everything that helps to understand it. The first thing that went wrong is the one to tell. */
+  #diagnosed(cause: unknown): Fault {
+    this.#failure ??= new Fault(story(cause), { cause })
+    return new Fault(this.diagnosis(), { cause })
+  }
+}
+
+function requireFile(path: string, what: string, key: string): void {
+  if (sys.faccessat(AT_FDCWD, path, R_OK, 0) !== 0) {
+    throw new Fault(`${what} ${path} cannot be read`, { fix: `build or install it, or set ${key} in the configuration` })
+  }
+}
+
+/** Both ends are the caller's; ours is non-blocking, theirs too (one flag for both), which QEMU sets in any case. */
+function socketPair(what: string): { ours: Fd; theirs: Fd } {
+  const [ours, theirs] = checked('socketpair', what, sys.socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0))
+  return { ours: new Fd(ours, what), theirs: new Fd(theirs, `${what} (VMM's end)`) }
+}

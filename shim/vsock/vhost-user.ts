@@ -1,0 +1,105 @@
+import * as sys from 'native:sys'
+import { sleep } from '../../native/ts/clock.ts'
+import { E, isErrno } from '../../native/ts/errno.ts'
+import { Fault } from '../../native/ts/fault.ts'
+import type { Fd } from '../../native/ts/fd.ts'
+import { accept } from '../../native/ts/socket.ts'
+import { exitText } from '../../native/ts/child.ts'
+import { Daemon } from '../hypervisor/daemon.ts'
+import { connectHybrid } from './hybrid.ts'
+import { SocketDirectory } from './socket-directory.ts'
+import { controlPort, type GuestVsock, type VsockDevice, type VsockOptions } from './vsock.ts'
+
+/** Relative to the state directory, which is the daemon's working directory. */
+const vhostSocket = 'vhost-vsock.sock'
+const hybridSocket = 'vsock.sock'
+const agentSocket = `${hybridSocket}_${controlPort}`
+
+/**
+ * Credit that the daemon gives a guest's connection, in bytes. Linux 6.12 sends payloads above 32,404 bytes as
+ * fragments, of which the daemon (0.3.0) reads only the first two: every connection of the VM then stalls for ever.
+ * Less credit than that, and no guest can send one.
+ */
+const txBufferBytes = 32_404
+
+/** One daemon serves one VM, so every guest may have the same CID. */
+const guestCid = 3
+
+/** The daemon listens within a few milliseconds; a loaded machine gets a hundred times that. */
+const startLimitMs = 5_000
+const pollMs = 1
+
+/** vsock by the daemon vhost-device-vsock, on hosts without /dev/vhost-vsock. */
+export class VhostUserVsock implements GuestVsock {
+  #daemon: Daemon | undefined
+  #directory: SocketDirectory | undefined
+  #listener: Fd | undefined
+  #device: Fd | undefined
+
+  constructor(private readonly program: string, private readonly options: VsockOptions) {}
+
+  get daemon(): Daemon | undefined {
+    return this.#daemon
+  }
+
+  async listen(): Promise<VsockDevice> {
+    const directory = this.#directory = new SocketDirectory(this.options.stateDir)
+    directory.remove(vhostSocket)
+    directory.remove(hybridSocket)
+    // Before the daemon and the VMM: the guest may dial as soon as it runs.
+    this.#listener = directory.listen(agentSocket)
+    this.#daemon = new Daemon({
+      program: { name: this.program, key: 'vsock.daemon' },
+      args: ['--vm', `guest-cid=${guestCid},socket=${vhostSocket},uds-path=${hybridSocket},tx-buffer-size=${txBufferBytes}`],
+      cwd: this.options.stateDir,
+      journal: this.options.journal,
+    })
+    this.#device = await this.#dialDaemon(directory, this.#daemon)
+    return { kind: 'vhost-user', fd: this.#device.number, controlPort }
+  }
+
+  async acceptAgent(): Promise<Fd> {
+    if (!this.#listener?.open) throw new Fault('vsock: accept without a listener')
+    const connection = await accept(this.#listener)
+    this.#closeListener()
+    return connection
+  }
+
+  async connect(port: number): Promise<Fd> {
+    if (!this.#directory) throw new Fault('vsock: connect before the VM was launched')
+    return connectHybrid(this.#directory.connect(hybridSocket), port)
+  }
+
+  async close(): Promise<void> {
+    this.#closeListener()
+    this.#device?.close()
+    await this.#daemon?.stop()
+    if (!this.#directory) return
+    this.#directory.remove(vhostSocket)
+    this.#directory.remove(hybridSocket)
+    this.#directory.close()
+    this.#directory = undefined
+  }
+
+  /** Connects as soon as the daemon listens: what is passed to the VMM is then a connection and no path it could miss. */
+  async #dialDaemon(directory: SocketDirectory, daemon: Daemon): Promise<Fd> {
+    for (let waitedMs = 0; ; waitedMs += pollMs) {
+      if (daemon.exit) throw new Fault(`${daemon.name} ${exitText(daemon.exit)} at its start: ${daemon.lastWords()}`)
+      try {
+        return directory.connect(vhostSocket)
+      } catch (error) {
+        // Not bound yet, or bound and not listening yet.
+        if (!isErrno(error, E.ENOENT, E.ECONNREFUSED)) throw error
+        if (waitedMs >= startLimitMs) throw new Fault(`${daemon.name} does not listen after ${startLimitMs} ms`, { cause: error })
+      }
+      await sleep(pollMs)
+    }
+  }
+
+  #closeListener(): void {
+    if (!this.#listener?.open) return
+    sys.unwatch(this.#listener.number)
+    this.#listener.close()
+    this.#directory?.remove(agentSocket)
+  }
+}
