@@ -19,25 +19,31 @@ pub use watches::{rewatch, unref, unwatch, watch};
 pub enum Token {
     /// A watch by fd, with the serial number that tells it from an earlier one of the same fd.
     Watch { fd: i32, serial: u32 },
-    /// A pump, by id.
-    Pump { id: u32 },
+    /// One end of a pump, by the pump's id.
+    PumpSource { id: u32 },
+    PumpSink { id: u32 },
 }
 
 const PUMP_BIT: u64 = 1 << 63;
+const SINK_BIT: u64 = 1 << 62;
+/// Serial numbers leave the two upper bits to pumps.
+const MAX_SERIAL: u32 = 0x3fff_ffff;
 
 impl Token {
     fn pack(self) -> u64 {
         match self {
-            Token::Watch { fd, serial } => (u64::from(serial & 0x7fff_ffff) << 32) | u64::from(fd as u32),
-            Token::Pump { id } => PUMP_BIT | u64::from(id),
+            Token::Watch { fd, serial } => (u64::from(serial & MAX_SERIAL) << 32) | u64::from(fd as u32),
+            Token::PumpSource { id } => PUMP_BIT | u64::from(id),
+            Token::PumpSink { id } => PUMP_BIT | SINK_BIT | u64::from(id),
         }
     }
 
     fn unpack(word: u64) -> Self {
-        if word & PUMP_BIT != 0 {
-            Token::Pump { id: word as u32 }
-        } else {
-            Token::Watch { fd: word as u32 as i32, serial: (word >> 32) as u32 }
+        let id = word as u32;
+        match (word & PUMP_BIT != 0, word & SINK_BIT != 0) {
+            (true, false) => Token::PumpSource { id },
+            (true, true) => Token::PumpSink { id },
+            (false, _) => Token::Watch { fd: id as i32, serial: (word >> 32) as u32 },
         }
     }
 }

@@ -69,7 +69,7 @@ fn wait(timeout_ns: Option<u64>) -> Vec<libc::epoll_event> {
 /// An event of a watch that an earlier callback of the same batch removed is dropped.
 fn dispatch(token: Token, events: u32) {
     match token {
-        Token::Pump { id } => pump::wake(id),
+        Token::PumpSource { .. } | Token::PumpSink { .. } => pump::wake(token, events),
         Token::Watch { fd, serial } => {
             let callback = WATCHES.0.borrow().callback(fd, serial);
             if let Some(callback) = callback {

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Token, WATCHES, control};
+use super::{MAX_SERIAL, Token, WATCHES, control};
 use crate::js::{Callback, Failure, Outcome};
 
 struct Watch {
@@ -35,7 +35,7 @@ impl Watches {
 
 pub fn watch(fd: i32, events: u32, callback: Callback) -> Outcome {
     let mut watches = WATCHES.0.borrow_mut();
-    let serial = (watches.last_serial + 1) & 0x7fff_ffff;
+    let serial = (watches.last_serial + 1) & MAX_SERIAL;
     control(libc::EPOLL_CTL_ADD, fd, events, Token::Watch { fd, serial }).map_err(Failure::Errno)?;
     watches.last_serial = serial;
     // The kernel accepted the fd, so an entry under its number is of an fd that was closed without unwatch.

@@ -16,7 +16,7 @@ fn now(clock: i32) -> libc::timespec {
 /// CLOCK_MONOTONIC.
 pub fn monotonic_ns() -> u64 {
     let time = now(libc::CLOCK_MONOTONIC);
-    (time.tv_sec as i64 * NS + time.tv_nsec as i64) as u64
+    (time.tv_sec * NS + time.tv_nsec) as u64
 }
 
 /// struct rand_pool_info with its bytes behind it, include/uapi/linux/random.h.
@@ -35,7 +35,7 @@ sys_functions! {
     /// Nanoseconds of a CLOCK_*.
     fn clock_gettime as "clockGettime"(clock: i32) -> BigWord {
         let time = now(clock);
-        BigWord((time.tv_sec as i64 * NS + time.tv_nsec as i64) as u64)
+        BigWord((time.tv_sec * NS + time.tv_nsec) as u64)
     }
 
     fn clock_settime as "clockSettime"(clock: i32, nanoseconds: u64) -> Outcome {
@@ -105,7 +105,7 @@ fn tsc_khz_measured() -> f64 {
     let read = || {
         let time = now(libc::CLOCK_MONOTONIC_RAW);
         // SAFETY: reads a register.
-        (time.tv_sec as i64 * NS + time.tv_nsec as i64, unsafe { std::arch::x86_64::_rdtsc() })
+        (time.tv_sec * NS + time.tv_nsec, unsafe { std::arch::x86_64::_rdtsc() })
     };
     let (start_ns, start_tsc) = read();
     loop {

@@ -13,7 +13,7 @@ sys_functions! {
     /// seccomp(SECCOMP_SET_MODE_FILTER) with `program` an array of struct sock_filter, 8 bytes each. Gives the listener fd with SECCOMP_FILTER_FLAG_NEW_LISTENER.
     fn seccomp_set_mode_filter as "seccompSetModeFilter"(program: Buffer, flags: u32) -> Outcome {
         let count = program.len() / INSTRUCTION_BYTES;
-        if program.len() % INSTRUCTION_BYTES != 0 || count == 0 || count > MAX_INSTRUCTIONS {
+        if !program.len().is_multiple_of(INSTRUCTION_BYTES) || count == 0 || count > MAX_INSTRUCTIONS {
             return Err(Failure::Errno(libc::EINVAL));
         }
         // A copy that is aligned: a Uint8Array may start anywhere.
