@@ -1,0 +1,49 @@
+import { Code, RpcError } from './ttrpc/status.ts'
+
+/** What protocol/gen has for each message: its static codec. */
+export interface MessageType<T> {
+  encode(message: T): { finish(): Uint8Array }
+  decode(bytes: Uint8Array): T
+}
+
+/** The message that a codec is for. */
+export type MessageOf<Type> = Type extends { decode(bytes: Uint8Array): infer T } ? T : never
+
+const nothing = new Uint8Array(0)
+const zeros = new Map<unknown, object>()
+
+/** A complete message: `fields`, and proto3's zero value for each field left out. */
+export function message<T extends object>(type: MessageType<T>, fields: Partial<T>): T {
+  return Object.assign(type.decode(nothing), fields)
+}
+
+/**
+ * A message's bytes; fields left out have proto3's zero value, which takes none. Throws RpcError(Internal) for a number
+ * that its field cannot hold.
+ */
+export function encode<T extends object>(type: MessageType<T>, fields: Partial<T>): Uint8Array {
+  let zero = zeros.get(type) as T | undefined // what decode made of nothing, kept below
+  if (zero === undefined) {
+    zero = type.decode(nothing)
+    zeros.set(type, zero)
+  }
+  // Its lists and maps are shared by every message encoded, which is safe because encoding only reads them.
+  try {
+    return type.encode({ ...zero, ...fields }).finish()
+  } catch (error) {
+    throw new RpcError(Code.Internal, `message cannot be encoded: ${reasonOf(error)}`, { cause: error })
+  }
+}
+
+/** The message in `bytes`. Byte fields share their memory. Throws RpcError(InvalidArgument), and nothing else, when malformed. */
+export function decode<T>(type: MessageType<T>, bytes: Uint8Array): T {
+  try {
+    return type.decode(bytes)
+  } catch (error) {
+    throw new RpcError(Code.InvalidArgument, `malformed protobuf message: ${reasonOf(error)}`, { cause: error })
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
