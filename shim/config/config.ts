@@ -73,11 +73,11 @@ function overlay(values: Record<string, Record<string, unknown>>, { path, text }
 function parseToml(path: string, text: string): Table {
   try {
     return parse(text)
-  } catch (cause) {
-    if (!(cause instanceof TomlError)) throw cause
-    // Its message goes on with a picture of the source over several lines; an error of ours is one line.
-    const [what = 'not valid'] = cause.message.split('\n')
-    throw new Fault(`${path}:${cause.line}:${cause.column}: ${what.replace(/^Invalid TOML document: /, 'not valid TOML: ')}`, { cause })
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error
+    // Its message goes on with a picture of the source over several lines; an error of ours is one line, and has no such cause.
+    const [what = 'not valid'] = error.message.split('\n')
+    throw new Fault(`${path}:${error.line}:${error.column}: ${what.replace(/^Invalid TOML document: /, 'not valid TOML: ')}`)
   }
 }
 

@@ -67,7 +67,8 @@ export const schema = {
     machine: oneOf('microvm', ['microvm', 'q35'], 'QEMU machine type; microvm boots faster, q35 resizes memory'),
     accelerator: oneOf('auto', ['auto', 'kvm', 'tcg'], 'auto: KVM where a trial guest runs, otherwise TCG with a warning'),
     cpu: text('', 'QEMU CPU model; empty: host under KVM, max under TCG'),
-    memoryMib: integer(256, 40, 1024 * 1024, 'memory of a sandbox, MiB'),
+    // Below 64 MiB a kernel may end without a word: the limit is the place where the cause can be told.
+    memoryMib: integer(256, 64, 1024 * 1024, 'memory of a sandbox, MiB'),
     vcpus: integer(1, 1, 255, 'virtual CPUs of a sandbox'),
     sandbox: boolean(true, 'QEMU drops the system calls it does not need (-sandbox on)'),
   },

@@ -13,8 +13,9 @@ export type Accelerator =
 /** What one boot of this host was found to be; kept in `host.json` so that it is found out once. */
 interface HostFacts {
   bootId: string
-  kvm: { usable: boolean; reason: string }
   tscKhz: number
+  /** Absent until somebody asked for KVM. */
+  kvm?: { usable: boolean; reason: string }
 }
 
 export const hostFactsPath = '/run/kata-ts/host.json'
@@ -27,22 +28,28 @@ const trialTimeoutMs = 300
  * warning that says why, where not. Throws Fault when KVM is demanded and not usable.
  */
 export function chooseAccelerator(wanted: Config['hypervisor']['accelerator'], log: Log, path = hostFactsPath): Accelerator {
-  const facts = hostFacts(log, path)
+  const bootId = readText('/proc/sys/kernel/random/boot_id', 64).trim()
+  const earlier = parseHostFacts(path)
+  const known = earlier?.bootId === bootId ? earlier : undefined
+  const facts: HostFacts = known ? { ...known } : { bootId, tscKhz: sys.tscKhz() }
+  if (wanted !== 'tcg') facts.kvm ??= tryKvm()
+  if (!known || facts.kvm !== known.kvm) keep(facts, log, path)
   if (wanted === 'tcg') return { kind: 'tcg', tscKhz: facts.tscKhz }
-  if (facts.kvm.usable) return { kind: 'kvm' }
+  if (facts.kvm?.usable) return { kind: 'kvm' }
+  const reason = facts.kvm?.reason ?? 'not tried'
   if (wanted === 'kvm') {
-    throw new Fault(`KVM is not usable: ${facts.kvm.reason}`, { fix: 'set hypervisor.accelerator = "auto" to run without it, slowly' })
+    throw new Fault(`KVM is not usable: ${reason}`, { fix: 'set hypervisor.accelerator = "auto" to run without it, slowly' })
   }
-  log.warn(`KVM is not usable (${facts.kvm.reason}): the guest's instructions are emulated (TCG), which is slow`, { accelerator: 'tcg' })
+  log.warn(`KVM is not usable (${reason}): the guest's instructions are emulated (TCG), which is slow`, { accelerator: 'tcg' })
   return { kind: 'tcg', tscKhz: facts.tscKhz }
 }
 
-function hostFacts(log: Log, path: string): HostFacts {
-  const bootId = readText('/proc/sys/kernel/random/boot_id', 64).trim()
-  const known = parseHostFacts(path)
-  if (known?.bootId === bootId) return known
+function tryKvm(): { usable: boolean; reason: string } {
   const { usable, reason } = sys.kvmTrial(trialTimeoutMs)
-  const facts: HostFacts = { bootId, kvm: { usable, reason }, tscKhz: sys.tscKhz() }
+  return { usable, reason }
+}
+
+function keep(facts: HostFacts, log: Log, path: string): void {
   try {
     makeDirectories(path.slice(0, path.lastIndexOf('/')), 0o711)
     replaceText(path, JSON.stringify(facts))
@@ -50,7 +57,6 @@ function hostFacts(log: Log, path: string): HostFacts {
     // Found out again next time, then: at worst some tens of milliseconds.
     log.debug(`cannot keep ${path}: ${String(error)}`)
   }
-  return facts
 }
 
 /** The facts that an earlier start left; undefined when there are none, or none that make sense. */
@@ -63,8 +69,8 @@ function parseHostFacts(path: string): HostFacts | undefined {
   }
   const { bootId, kvm, tscKhz } = asRecord(value)
   const { usable, reason } = asRecord(kvm)
-  if (typeof bootId !== 'string' || typeof usable !== 'boolean' || typeof reason !== 'string' || !isTscKhz(tscKhz)) return undefined
-  return { bootId, kvm: { usable, reason }, tscKhz }
+  if (typeof bootId !== 'string' || !isTscKhz(tscKhz)) return undefined
+  return { bootId, tscKhz, ...(typeof usable === 'boolean' && typeof reason === 'string' && { kvm: { usable, reason } }) }
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -30,7 +30,7 @@ export class Virtiofsd {
     // Listening here and handing the listener over, the VMM's end is connected before the daemon even runs: no polling.
     using directory = new SocketDirectory(options.stateDir)
     using listener = directory.listen(socketName)
-    using connected = directory.connect(socketName)
+    using connected = directory.connect(socketName, 'connection to virtiofsd')
     directory.remove(socketName)
     this.daemon = new Daemon({
       program: { name: options.share.virtiofsd, key: 'share.virtiofsd' },
@@ -39,7 +39,7 @@ export class Virtiofsd {
       namespaces: CLONE_NEWPID,
       journal: options.journal,
     })
-    this.device = new Fd(connected.release(), 'connection to virtiofsd')
+    this.device = new Fd(connected.release(), connected.what)
   }
 
   /** Idempotent. */

@@ -1,7 +1,7 @@
 import * as sys from 'native:sys'
 import { O_DIRECTORY, O_PATH, AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
 import { E, SysError } from '../../native/ts/errno.ts'
-import { open, type Fd } from '../../native/ts/fd.ts'
+import { Fd, open } from '../../native/ts/fd.ts'
 import { connectUnix, listenUnix } from '../../native/ts/socket.ts'
 
 /**
@@ -22,8 +22,9 @@ export class SocketDirectory {
     return listenUnix(this.#short(name))
   }
 
-  connect(name: string): Fd {
-    return connectUnix(this.#short(name))
+  /** Throws SysError. `what` names the connection in errors. */
+  connect(name: string, what: string): Fd {
+    return new Fd(connectUnix(this.#short(name)).release(), what)
   }
 
   /** Idempotent. */

@@ -67,7 +67,7 @@ export class VhostUserVsock implements GuestVsock {
 
   async connect(port: number): Promise<Fd> {
     if (!this.#directory) throw new Fault('vsock: connect before the VM was launched')
-    return connectHybrid(this.#directory.connect(hybridSocket), port)
+    return connectHybrid(this.#directory.connect(hybridSocket, `guest port ${port}`), port)
   }
 
   async close(): Promise<void> {
@@ -84,9 +84,9 @@ export class VhostUserVsock implements GuestVsock {
   /** Connects as soon as the daemon listens: what is passed to the VMM is then a connection and no path it could miss. */
   async #dialDaemon(directory: SocketDirectory, daemon: Daemon): Promise<Fd> {
     for (let waitedMs = 0; ; waitedMs += pollMs) {
-      if (daemon.exit) throw new Fault(`${daemon.name} ${exitText(daemon.exit)} at its start: ${daemon.lastWords()}`)
+      if (daemon.exit) throw new Fault(`${daemon.name} ${exitText(daemon.exit)}`)
       try {
-        return directory.connect(vhostSocket)
+        return directory.connect(vhostSocket, `connection to ${daemon.name}`)
       } catch (error) {
         // Not bound yet, or bound and not listening yet.
         if (!isErrno(error, E.ENOENT, E.ECONNREFUSED)) throw error

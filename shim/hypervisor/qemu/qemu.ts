@@ -6,6 +6,7 @@ import { R_OK, AT_FDCWD } from '../../../native/ts/constants/fcntl.ts'
 import { checked } from '../../../native/ts/errno.ts'
 import { Fault, story } from '../../../native/ts/fault.ts'
 import { Fd } from '../../../native/ts/fd.ts'
+import { readText } from '../../../native/ts/file.ts'
 import { Owner } from '../../../native/ts/owner.ts'
 import type { Config } from '../../config/schema.ts'
 import { Virtiofsd } from '../../storage/virtiofsd.ts'
@@ -132,12 +133,13 @@ export class Qemu implements Hypervisor {
     }
     if (this.#shutdownReason !== undefined) parts.push(`end of the guest: ${this.#shutdownReason}`)
     const lines = this.#console?.lastLines(8) ?? ''
-    parts.push(lines === '' ? 'the guest printed nothing on its console' : `guest console: ${lines}`)
+    if (this.#vmm) parts.push(lines === '' ? 'the guest printed nothing on its console' : `guest console: ${lines}`)
     return parts.join('; ')
   }
 
   async #launch(): Promise<void> {
     const { config, sandbox } = this
+    requireMemory(config.hypervisor.memoryMib)
     requireFile(config.guest.kernel, 'guest kernel', 'guest.kernel')
     requireFile(config.guest.initrd, 'guest image', 'guest.initrd')
     requireFile(config.guest.firmware, 'firmware', 'guest.firmware')
@@ -154,10 +156,20 @@ export class Qemu implements Hypervisor {
     this.#phase = 'vmm'
     const qmp = this.#spawn({ vsock, fs: virtiofsd.device, accelerator })
     sandbox.timeline.mark('vmm')
-    await Promise.race([within(qmp.handshake(), qmpLimitMs, 'the start of QEMU'), this.#broken])
+    await Promise.race([within(this.#greet(qmp), qmpLimitMs, 'the start of QEMU'), this.#broken])
     sandbox.timeline.mark('qmp')
     this.#phase = 'boot'
     sandbox.log.info('VMM runs', { pid: this.pid, qemu: qmp.version, accelerator: accelerator.kind, machine: config.hypervisor.machine, vsock: vsock.kind })
+  }
+
+  /** A dying VMM closes QMP first: how it ended says more than that. */
+  async #greet(qmp: Qmp): Promise<void> {
+    try {
+      await qmp.handshake()
+    } catch (error) {
+      if (this.#vmm) await within(this.#vmm.exited, endLagMs, 'the end of the VMM').catch(() => {})
+      throw error
+    }
   }
 
   /** Starts QEMU with its descriptors; gives the QMP session. */
@@ -228,6 +240,13 @@ export class Qemu implements Hypervisor {
     this.#failure ??= new Fault(story(cause), { cause })
     return new Fault(this.diagnosis(), { cause })
   }
+}
+
+/** Guests together may be promised more than the host has, one alone may not: QEMU would start, and the guest die without a word. */
+function requireMemory(memoryMib: number): void {
+  const totalKib = Number(/^MemTotal:\s+(\d+) kB$/m.exec(readText('/proc/meminfo', 64 * 1024))?.[1])
+  if (memoryMib * 1024 <= totalKib) return
+  throw new Fault(`a sandbox is to have ${memoryMib} MiB, and the host has ${Math.floor(totalKib / 1024)}`, { fix: 'lower hypervisor.memory_mib' })
 }
 
 function requireFile(path: string, what: string, key: string): void {
