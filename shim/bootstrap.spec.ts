@@ -5,7 +5,7 @@ import { Any } from '../protocol/gen/google/protobuf/any.ts'
 import { encode } from '../protocol/message.ts'
 
 const asked = { namespace: 'default', id: 'c1', ttrpcAddress: '/env.ttrpc', debug: false }
-const params = { instanceId: 'c1', namespace: 'default', containerdTtrpcAddress: '/params.ttrpc', logLevel: 0 }
+const params = { instanceId: 'c1', namespace: 'default', containerdTtrpcAddress: '/params.ttrpc' }
 
 describe('readBootstrap', () => {
   it('answers plainly when stdin is empty (containerd 1.6)', () => {

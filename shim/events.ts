@@ -4,6 +4,7 @@ import { packAny } from '../protocol/any.ts'
 import {
   TaskCreate, TaskDelete, TaskExecAdded, TaskExecStarted, TaskExit, TaskOOM, TaskPaused, TaskResumed, TaskStart,
 } from '../protocol/gen/events.ts'
+import type { MessageType } from '../protocol/message.ts'
 import type { Envelope } from '../protocol/gen/types.ts'
 import { timestamp } from '../protocol/timestamp.ts'
 import type { Log } from './log.ts'
@@ -69,7 +70,7 @@ export class EventPublisher implements EventSink {
       timestamp: timestamp(realtimeNs()),
       namespace: this.namespace,
       topic,
-      event: packAny(typeName, type as Parameters<typeof packAny<TaskEvents[Name]>>[1], event), // kinds pairs each name with its message
+      event: packAny(typeName, type as unknown as MessageType<TaskEvents[Name]>, event), // kinds pairs each name with its message
     })
     if (this.#queue.length > maxQueued) {
       this.#queue.shift()

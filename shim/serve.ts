@@ -10,8 +10,7 @@ import { accept } from '../native/ts/socket.ts'
 import { AgentClient } from './agent-client.ts'
 import type { Config } from './config/schema.ts'
 import { EventPublisher, type Forward } from './events.ts'
-import { createHypervisor } from './hypervisor/create.ts'
-import { shareTag } from './hypervisor/hypervisor.ts'
+import { type Hypervisor, shareTag } from './hypervisor/hypervisor.ts'
 import type { Journal } from './journal.ts'
 import type { Log } from './log.ts'
 import { Sandbox } from './sandbox/sandbox.ts'
@@ -29,6 +28,8 @@ export interface ServeOptions {
   listener: Fd
   socketPath: string
   share: Share
+  /** Not launched yet. */
+  hypervisor: Hypervisor
   journal: Journal
   forward: Forward
   log: Log
@@ -73,8 +74,7 @@ export function serve(options: ServeOptions): void {
 }
 
 function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
-  const { config, stateDir, share, journal, log, timeline } = options
-  const hypervisor = createHypervisor(config, { id: options.sandboxId, stateDir, shareDir: share.dir, journal, log, timeline })
+  const { config, stateDir, hypervisor, share, journal, log, timeline } = options
   return new Sandbox({
     id: options.sandboxId, namespace: options.namespace, hostname: options.hostname, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
   }, {

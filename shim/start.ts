@@ -12,6 +12,8 @@ import { loadConfig } from './config/config.ts'
 import { enterMountNamespace, forkDaemon, raiseOomScore } from './daemon.ts'
 import type { Flags } from './flags.ts'
 import { forwardTo, publishWith } from './forward.ts'
+import { createHypervisor } from './hypervisor/create.ts'
+import type { Hypervisor } from './hypervisor/hypervisor.ts'
 import { Journal, readJournal } from './journal.ts'
 import { createLog, openLogSink } from './log.ts'
 import { pathOfAddress, socketPath, stateDir, stateRoot } from './paths.ts'
@@ -49,11 +51,11 @@ export function start(flags: Flags, timeline: Timeline): void {
   const state = stateDir(stateRoot, flags.namespace, sandboxId)
   endFormer(flags, state, path)
   raiseOomScore()
-  const made = makeState(state, path)
-  if (forkDaemon() !== 0) return answer()
-  made.journal.recordProcess(sys.getpid())
   const level = bootstrap.debug ? 'debug' : config.log.level
   const log = createLog({ fd: openLogSink(`${bundle.path}/log`).release(), level, fields: { namespace: flags.namespace, sandbox: sandboxId } })
+  const made = makeState(state, path, made => createHypervisor(config, { id: sandboxId, stateDir: state, shareDir: made.share.dir, journal: made.journal, log, timeline }))
+  if (forkDaemon() !== 0) return answer()
+  made.journal.recordProcess(sys.getpid())
   const forward = bootstrap.ttrpcAddress ? forwardTo(bootstrap.ttrpcAddress) : publishWith(flags.publishBinary, flags.address, sys.environ())
   const hostname = typeof bundle.config.hostname === 'string' ? bundle.config.hostname : ''
   serve({ namespace: flags.namespace, sandboxId, hostname, config, stateDir: state, socketPath: path, ...made, forward, log, timeline })
@@ -104,10 +106,11 @@ interface Made {
   listener: Fd
   journal: Journal
   share: Share
+  hypervisor: Hypervisor
 }
 
 /** Makes what the daemon starts with; when a step fails, the earlier ones are undone. */
-function makeState(state: string, path: string): Made {
+function makeState(state: string, path: string, hypervisor: (made: Omit<Made, 'hypervisor'>) => Hypervisor): Made {
   const undo: (() => void)[] = []
   try {
     makeDirectories(state.slice(0, state.lastIndexOf('/')), 0o711)
@@ -121,7 +124,10 @@ function makeState(state: string, path: string): Made {
     undo.push(() => { removeFile(path) })
     sys.umask(0o022)
     enterMountNamespace()
-    return { listener, journal, share: Share.open(state) }
+    const share = Share.open(state)
+    undo.push(() => share.close())
+    const made = { listener, journal, share }
+    return { ...made, hypervisor: hypervisor(made) }
   } catch (error) {
     for (const step of undo.reverse()) step()
     throw error

@@ -106,7 +106,6 @@ export class Sandbox {
       owner.defer('share', () => share.close())
       owner.defer('hypervisor', () => hypervisor.stop())
       await hypervisor.launch()
-      timeline.mark('vmm')
       const control = await hypervisor.acceptAgent(this.identity.agentTimeoutMs)
       timeline.mark('agent')
       const agent = owner.own('agent connection', this.ports.agent(control))

@@ -1,6 +1,6 @@
 import { packAny } from '../../protocol/any.ts'
 import type { MemoryStats, StatsContainerResponse } from '../../protocol/gen/agent.ts'
-import { MemoryStat, Metrics } from '../../protocol/gen/cgroups-v2.ts'
+import { CPUStat, MemoryStat, Metrics } from '../../protocol/gen/cgroups-v2.ts'
 import type { StatsRequest, StatsResponse } from '../../protocol/gen/task.ts'
 import { message } from '../../protocol/message.ts'
 import type { TaskContext } from './context.ts'
@@ -20,14 +20,14 @@ export async function stats({ sandbox }: TaskContext, request: StatsRequest): Pr
 export function metrics({ cpu, memory, pids, io, hugetlb }: StatsContainerResponse): Metrics {
   const events = memory?.events ?? {}
   return message(Metrics, {
-    ...(cpu ? { cpu: { ...cpu } } : {}),
+    ...(cpu ? { cpu: message(CPUStat, cpu) } : {}),
     ...(pids ? { pids: { current: pids.current, limit: pids.limit } } : {}),
     ...(memory ? { memory: memoryStat(memory) } : {}),
     memoryEvents: {
       low: events.low ?? 0n, high: events.high ?? 0n, max: events.max ?? 0n,
       oom: events.oom ?? 0n, oomKill: events.oom_kill ?? 0n, oomGroupKill: events.oom_group_kill ?? 0n,
     },
-    io: { usage: io.map(entry => ({ ...entry, major: BigInt(entry.major), minor: BigInt(entry.minor) })) },
+    io: { usage: io.map(entry => ({ ...entry, major: BigInt(entry.major), minor: BigInt(entry.minor) })), psi: undefined },
     hugetlb: hugetlb.map(entry => ({ pagesize: entry.pagesize, current: entry.usageBytes, max: entry.maxBytes, failcnt: entry.failcnt })),
   })
 }
