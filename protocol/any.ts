@@ -6,15 +6,12 @@ export function packAny<T extends object>(name: string, type: MessageType<T>, fi
   return { typeUrl: name, value: encode(type, fields) }
 }
 
-/**
- * A JSON document in an Any, as containerd sends OCI structures: the type URL is
- * `types.containerd.io/opencontainers/runtime-spec/1/<name>`.
- */
-export function packJson(name: string, value: unknown): Any {
-  return { typeUrl: ociTypeUrl(name), value: new TextEncoder().encode(JSON.stringify(value)) }
+/** A JSON document in an Any, as containerd sends OCI structures: `packJson(ociTypeUrl('Process'), process)`. */
+export function packJson(typeUrl: string, value: unknown): Any {
+  return { typeUrl, value: new TextEncoder().encode(JSON.stringify(value)) }
 }
 
-/** The type URL of an OCI structure: Spec, Process, LinuxResources, features.Features (containerd, client/client.go). */
+/** The type URL of an OCI structure: Spec, Process, LinuxResources, features/Features (containerd, client/client.go). */
 export function ociTypeUrl(name: string): string {
   return `types.containerd.io/opencontainers/runtime-spec/1/${name}`
 }
