@@ -6,5 +6,7 @@
 mod engine;
 mod event_loop;
 mod js;
+#[cfg(target_arch = "x86_64")]
+mod kvm;
 mod pump;
 mod sys;
