@@ -55,6 +55,11 @@ export class Sandbox {
     return this.#state
   }
 
+  /** Whether it serves, or may come to serve. */
+  get isUsable(): boolean {
+    return this.#state.is === 'booting' || this.#state.is === 'ready'
+  }
+
   /** A pid of the host that stands for every process of the guest: the VMM's. Never 0, even when the VMM is gone. */
   get pid(): number {
     return this.ports.hypervisor.pid || sys.getpid()
@@ -65,7 +70,7 @@ export class Sandbox {
 
   /** The agent, once it is ready. Rejects with what went wrong when it is not, or not any more. */
   async agent(): Promise<AgentClient> {
-    if (this.#state.is === 'booting') await this.#ready
+    if (this.#state.is === 'booting') await this.#ready.catch(() => undefined)
     if (this.#state.is === 'ready' && this.#agent) return this.#agent
     throw this.unavailable()
   }
@@ -111,7 +116,7 @@ export class Sandbox {
       const agent = owner.own('agent connection', this.ports.agent(control))
       const events = new GuestEvents(this)
       agent.events(event => events.receive(event), error => void this.#lost(error))
-      await agent.createSandbox(this.#request())
+      await Promise.race([agent.createSandbox(this.#request()), this.#vmmDeath()])
       timeline.mark('sandbox')
       if (!this.#is('booting')) throw new Fault('the sandbox was shut down while it started')
       this.#owner = owner.move()
@@ -122,10 +127,17 @@ export class Sandbox {
     } catch (cause) {
       const error = new Fault(`sandbox ${this.identity.id} did not start`, { cause })
       log.error(story(error))
-      await this.#releaseAll(owner)
+      // Requests are told at once; whoever stops the sandbox waits for the release as well.
       if (this.#is('booting')) this.#setState({ is: 'failed', error })
+      await this.#releaseAll(owner)
       throw error
     }
+  }
+
+  /** Rejects when the VMM dies: an answer that will not come must not be waited for. */
+  async #vmmDeath(): Promise<never> {
+    await this.ports.hypervisor.wait()
+    throw new Fault(`the VMM died: ${this.ports.hypervisor.diagnosis()}`)
   }
 
   #request(): Parameters<AgentClient['createSandbox']>[0] {
@@ -153,6 +165,8 @@ export class Sandbox {
     const fault = new Fault(`${what}: ${hypervisor.diagnosis()}`, error === undefined ? {} : { cause: error })
     this.#setState({ is: 'dead', error: fault })
     log.error(story(fault))
+    // Calls under way fail now, not at their timeouts.
+    this.#agent?.[Symbol.dispose]()
     for (const container of this.containers.values()) container.killed({ status: killedStatus, atNs: realtimeNs() })
     await hypervisor.stop().catch((cause: unknown) => log.error(`stopping what is left of the VM: ${story(cause)}`))
   }
@@ -161,11 +175,9 @@ export class Sandbox {
     const booting = this.#state.is === 'booting'
     this.#setState({ is: 'stopping' })
     for (const container of this.containers.values()) container.killed({ status: killedStatus, atNs: realtimeNs() })
-    if (booting) {
-      // Start-up notices at its next step and releases what it took; the VMM's end makes that step come now.
-      await this.ports.hypervisor.stop()
-      await this.#ready.catch(() => undefined)
-    }
+    // Start-up notices at its next step and releases what it took; the VMM's end makes that step come now.
+    if (booting) await this.ports.hypervisor.stop()
+    await this.#ready.catch(() => undefined)
     for (const container of this.containers.values()) await this.#releaseAll(container)
     await this.#releaseAll(this.#owner)
     await this.#releaseAll({ release: async () => this.ports.releaseState() })

@@ -70,6 +70,8 @@ async function openInit(context: TaskContext, request: CreateTaskRequest, owner:
 /** Mounts rootfs and binds; gives the spec that the guest is sent. `owner` owes their removal. */
 function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bundle, spec: Spec, owner: Owner): Spec {
   const { share, log } = sandbox.ports
+  // A sandbox that failed has no share any more: its own error is the one to tell.
+  if (!sandbox.isUsable) throw sandbox.unavailable()
   owner.defer(`share of ${request.id}`, () => share.remove(request.id))
   const given = spec.root?.path ?? ''
   const hostRoot = given.startsWith('/') ? given : `${bundle.path}/${given}`
