@@ -3,20 +3,24 @@
 KERNEL_SERIES=6.12
 KERNEL_PACKAGE=linux-source-$KERNEL_SERIES
 KERNEL_FRAGMENTS=(guest-image/kernel/*.config)
+KERNEL_PATCHES=(guest-image/kernel/patches/*.patch)
 # About how many objects a build makes: for the percentage only.
-KERNEL_OBJECTS=2300
+KERNEL_OBJECTS=1780
 
 kernel_source_version() {
   dpkg-query -W -f '${Version}' "$KERNEL_PACKAGE" 2>/dev/null ||
     fail "Debian package $KERNEL_PACKAGE is not installed" "run hack/setup"
 }
 
-# The cache entry's name: changes with the source, the compiler, a fragment or the recipe.
+# The cache entry's name: changes with the source, the compiler, a fragment, a patch or a command below that decides
+# about the bytes, but not with comments and messages.
 kernel_entry() {
-  local recipe
-  recipe=$(hash_files "${KERNEL_FRAGMENTS[@]}" hack/lib/kernel.sh)
-  printf 'kernel-%s\n' "$(printf '%s %s %s' "$(kernel_source_version)" "$(dpkg-query -W -f '${Version}' gcc)" "$recipe" |
-    sha256sum | cut -c1-16)"
+  {
+    kernel_source_version
+    dpkg-query -W -f '${Version}' gcc
+    hash_files "${KERNEL_FRAGMENTS[@]}" "${KERNEL_PATCHES[@]}"
+    declare -f kernel_make kernel_identity kernel_strip
+  } | sha256sum | sed -E 's/(.{16}).*/kernel-\1/'
 }
 
 kernel_measure() {
@@ -25,7 +29,7 @@ kernel_measure() {
   printf '%d objects, about %d %%' "$built" $((built * 100 / KERNEL_OBJECTS > 99 ? 99 : built * 100 / KERNEL_OBJECTS))
 }
 
-kernel_make() { make -C "$work/src" O="$work/obj" "$@"; }
+kernel_make() { nice -n 10 make -C "$work/src" O="$work/obj" "$@"; }
 
 kernel_unpack() {
   [ -f "$work/src/Makefile" ] && return 0
@@ -38,6 +42,11 @@ kernel_unpack() {
   run_logged "$CACHE_DIR/log/kernel-unpack.log" "unpacking $KERNEL_PACKAGE" working \
     tar -xf "/usr/src/$KERNEL_PACKAGE.tar.xz" --strip-components=1 -C "$work/src.new" ||
     fail "the kernel source does not unpack" "apt-get install --reinstall $KERNEL_PACKAGE"
+  local patch
+  for patch in "${KERNEL_PATCHES[@]}"; do
+    patch -d "$work/src.new" -p1 --silent --forward --fuzz=0 <"$patch" >&2 ||
+      fail "$patch does not apply to $KERNEL_PACKAGE $(kernel_source_version)" "bring the patch up to date with the source"
+  done
   mv "$work/src.new" "$work/src"
 }
 
@@ -51,14 +60,19 @@ kernel_configure() {
       "ask for the missing dependency in guest-image/kernel/ too, or drop the request"
 }
 
-kernel_compile() {
-  # Nothing of this machine or moment may get into the image: same inputs, same bytes.
+# Nothing of this machine or moment may get into the image: same inputs, same bytes.
+kernel_identity() {
   export KBUILD_BUILD_USER=kata-ts KBUILD_BUILD_HOST=kata-ts KBUILD_BUILD_VERSION=1
   KBUILD_BUILD_TIMESTAMP=$(TZ=UTC LC_ALL=C date -u -d "@$(stat -c %Y "$work/src/Makefile")")
   export KBUILD_BUILD_TIMESTAMP
-  local jobs log=$CACHE_DIR/log/kernel.log
-  jobs=${KATA_TS_JOBS:-2}
-  run_logged "$log" "compiling the guest kernel" kernel_measure nice -n 10 make -C "$work/src" O="$work/obj" -j "$jobs" vmlinux ||
+}
+
+kernel_strip() { strip --strip-all -o "$2" "$1"; }
+
+kernel_compile() {
+  local log=$CACHE_DIR/log/kernel.log
+  kernel_identity
+  run_logged "$log" "compiling the guest kernel" kernel_measure kernel_make -j "${KATA_TS_JOBS:-2}" vmlinux ||
     fail "the kernel does not compile" "read $log"
 }
 
@@ -66,7 +80,7 @@ kernel_compile() {
 # one symbol costs a minute instead of ten; what comes out is the same.
 kernel_build() {
   local entry=$1 work staging
-  work=$CACHE_DIR/kernel-tree-$(kernel_source_version | tr -c 'a-zA-Z0-9.\n' _)
+  work=$CACHE_DIR/kernel-tree-$(printf '%s %s' "$(kernel_source_version)" "$(hash_files "${KERNEL_PATCHES[@]}")" | sha256sum | cut -c1-16)
   staging=$CACHE_DIR/$entry.staging
   mkdir -p "$CACHE_DIR/log" "$work"
   kernel_unpack
@@ -74,7 +88,7 @@ kernel_build() {
   kernel_compile
   rm -rf "$staging"
   mkdir "$staging"
-  strip --strip-all -o "$staging/vmlinux" "$work/obj/vmlinux"
+  kernel_strip "$work/obj/vmlinux" "$staging/vmlinux"
   cp "$work/obj/.config" "$staging/kernel.config"
   cache_publish "$staging" "$entry"
   [ -n "${KATA_TS_KEEP_KERNEL_TREE:-}" ] || rm -rf "$work"

@@ -28,11 +28,13 @@ run_logged() {
   local log=$1 label=$2 measure=$3 pid status=0 started=$SECONDS tick=1
   shift 3
   mkdir -p "$(dirname "$log")"
-  "$@" >"$log" 2>&1 &
+  # Its own process group, so that a script that is interrupted leaves no compiler running.
+  set -m
+  "$@" >"$log" 2>&1 </dev/null &
   pid=$!
-  # A script that is interrupted must not leave a compiler running.
-  trap 'kill "$pid" 2>/dev/null; wait "$pid" 2>/dev/null; exit 130' INT TERM
-  [ -t 2 ] || tick=10
+  set +m
+  trap 'kill -- "-$pid" 2>/dev/null; wait "$pid" 2>/dev/null; exit 130' INT TERM
+  [ -t 2 ] || tick=20
   local waited=0
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2
