@@ -1,6 +1,6 @@
 use std::ffi::CString;
 
-use super::{Ctx, Failure, qjs};
+use super::{Checked, Ctx, Failure, qjs};
 
 /// A typed result. An allocation that fails gives the engine's own exception.
 pub trait IntoJs {
@@ -135,6 +135,15 @@ impl<T: IntoJs> IntoJs for Result<T, Failure> {
             Ok(value) => value.into_js(ctx),
             Err(Failure::Errno(errno)) => (-errno).into_js(ctx),
             Err(Failure::Argument(expected)) => super::throw_mismatch(ctx, c"native:sys", c"arguments", expected),
+        }
+    }
+}
+
+impl<T: IntoJs> IntoJs for Checked<T> {
+    fn into_js(self, ctx: Ctx) -> qjs::JSValue {
+        match self {
+            Ok(value) => value.into_js(ctx),
+            Err(mismatch) => super::throw_mismatch(ctx, c"native:sys", c"arguments", mismatch.0),
         }
     }
 }

@@ -29,6 +29,9 @@ pub enum Failure {
 /// What a native function gives: data or a number, or a failure.
 pub type Outcome<T = i64> = Result<T, Failure>;
 
+/// What a function gives that fails only by its arguments: a TypeError.
+pub type Checked<T> = Result<T, Mismatch>;
+
 impl From<Mismatch> for Failure {
     fn from(mismatch: Mismatch) -> Self {
         Failure::Argument(mismatch.0)

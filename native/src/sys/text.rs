@@ -1,6 +1,6 @@
 //! Text and digests
 
-use crate::js::{Buffer, Outcome, Text, text_of};
+use crate::js::{Buffer, Checked, Mismatch, Text, text_of};
 use crate::sys_functions;
 
 mod sha256;
@@ -11,9 +11,10 @@ sys_functions! {
     }
 
     /// Invalid sequences become U+FFFD.
-    fn utf8_decode as "utf8Decode"(buffer: Buffer, offset: usize, length: usize) -> Outcome<String> {
+    fn utf8_decode as "utf8Decode"(buffer: Buffer, offset: usize, length: usize) -> Checked<String> {
         let mut buffer = buffer;
-        Ok(text_of(buffer.range(offset, length)?))
+        let range = buffer.range(offset, length).map_err(|_| Mismatch("a range inside the buffer"))?;
+        Ok(text_of(range))
     }
 
     fn sha256 as "sha256"(data: Buffer) -> Vec<u8> {
