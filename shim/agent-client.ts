@@ -1,6 +1,4 @@
-import { Connection } from '../native/ts/connection.ts'
 import { Fault } from '../native/ts/fault.ts'
-import type { Fd } from '../native/ts/fd.ts'
 import {
   AgentDefinition, type CloseStdinRequest, type ContainerRequest, type CreateContainerRequest, type CreateSandboxRequest,
   type CreateSandboxResponse, type DeleteContainerRequest, type Event, type ExecProcessRequest, type ResizePtyRequest,
@@ -8,6 +6,7 @@ import {
 } from '../protocol/gen/agent.ts'
 import { connect, createClient } from '../protocol/ttrpc/client.ts'
 import { Code, RpcError } from '../protocol/ttrpc/status.ts'
+import type { Connection } from '../protocol/ttrpc/transport.ts'
 
 /**
  * The agent as the shim sees it. It answers over a connection that it dialled itself:
@@ -26,8 +25,8 @@ export class AgentClient {
   readonly #client
 
   /** Takes ownership of the control connection. */
-  constructor(control: Fd) {
-    this.#link = connect(new Connection(control))
+  constructor(control: Connection) {
+    this.#link = connect(control)
     this.#client = createClient(AgentDefinition, this.#link)
   }
 

@@ -79,7 +79,7 @@ function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
     id: options.sandboxId, namespace: options.namespace, hostname: options.hostname, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
   }, {
     hypervisor, share, events, log, timeline,
-    agent: control => new AgentClient(control),
+    agent: control => new AgentClient(new Connection(control)),
     releaseState: () => {
       journal.close()
       removeFile(options.socketPath)

@@ -2,7 +2,8 @@ import * as sys from 'native:sys'
 import { realtimeNs, within } from '../../native/ts/clock.ts'
 import { Fault, story } from '../../native/ts/fault.ts'
 import { Owner } from '../../native/ts/owner.ts'
-import type { AgentClient } from '../agent-client.ts'
+import { Code } from '../../protocol/ttrpc/status.ts'
+import { type AgentClient, AgentError } from '../agent-client.ts'
 import { Refusal } from '../refusal.ts'
 import type { OutputStream } from '../stdio/output.ts'
 import type { Container } from './container.ts'
@@ -41,6 +42,8 @@ export class Sandbox {
   #ready: Promise<AgentClient>
   #stopping: Promise<void> | undefined
   #lastStreamId = 0n
+  #tellDeath: () => void = () => {}
+  readonly #death = new Promise<void>(resolve => { this.#tellDeath = resolve })
   /** Includes those that Create is still busy with: their init is `added`, and the agent may tell of them. */
   readonly containers = new Map<string, Container>()
 
@@ -96,6 +99,14 @@ export class Sandbox {
       }
     }
     return undefined
+  }
+
+  /** The error that a request is told for `error`: when the guest was lost meanwhile, how it was lost. */
+  async explain(error: unknown): Promise<unknown> {
+    if (error instanceof Refusal) return error
+    const disconnected = error instanceof AgentError && error.code === Code.Unavailable
+    if (disconnected && this.#is('ready')) await within(this.#death, 2 * vmmDeathLagMs, 'verdict on the guest').catch(() => undefined)
+    return this.#is('dead') || this.#is('failed') ? this.unavailable() : error
   }
 
   /** Ends everything; resolves when nothing is left on the host. The same promise for every caller. */
@@ -164,6 +175,7 @@ export class Sandbox {
     const what = died ? 'the VMM died' : 'the agent in the guest is gone'
     const fault = new Fault(`${what}: ${hypervisor.diagnosis()}`, error === undefined ? {} : { cause: error })
     this.#setState({ is: 'dead', error: fault })
+    this.#tellDeath()
     log.error(story(fault))
     // Calls under way fail now, not at their timeouts.
     this.#agent?.[Symbol.dispose]()

@@ -52,24 +52,32 @@ function codeWithin(error: unknown): Code {
 
 /** A ttrpc server with the task service in both versions that containerd speaks: their messages are the same. */
 export function taskServer(context: TaskContext): Server {
+  const on = <Request, Response>(method: (context: TaskContext, request: Request) => Promise<Response>) =>
+    async (request: Request): Promise<Response> => {
+      try {
+        return await method(context, request)
+      } catch (error) {
+        throw await context.sandbox.explain(error)
+      }
+    }
   const handlers: Handlers<typeof TaskDefinition> = {
-    create: request => create(context, request),
-    start: request => start(context, request),
-    state: request => state(context, request),
-    wait: request => wait(context, request),
-    kill: request => kill(context, request),
-    exec: request => exec(context, request),
-    resizePty: request => resizePty(context, request),
-    closeIO: request => closeIo(context, request),
-    pause: request => pause(context, request),
-    resume: request => resume(context, request),
-    update: request => update(context, request),
-    stats: request => stats(context, request),
-    pids: request => pids(context, request),
-    delete: request => remove(context, request),
-    connect: request => connect(context, request),
-    shutdown: request => shutdown(context, request),
-    checkpoint: request => checkpoint(context, request),
+    create: on(create),
+    start: on(start),
+    state: on(state),
+    wait: on(wait),
+    kill: on(kill),
+    exec: on(exec),
+    resizePty: on(resizePty),
+    closeIO: on(closeIo),
+    pause: on(pause),
+    resume: on(resume),
+    update: on(update),
+    stats: on(stats),
+    pids: on(pids),
+    delete: on(remove),
+    connect: on(connect),
+    shutdown: on(shutdown),
+    checkpoint: on(checkpoint),
   }
   const server = new Server({ toRpcError })
   server.register(TaskDefinition, handlers)
