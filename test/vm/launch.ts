@@ -40,6 +40,8 @@ try {
   say('agent dialled')
   if (dial) say(await hypervisor.connect(1025).then(() => 'connected', (error: unknown) => `refused: ${story(error)}`))
   if (hold) {
+    // After launch: virtiofsd, in a mount namespace of its own, has to see it all the same.
+    say(`shared ${share.addBind('late', '/etc', { readonly: true, recursive: true })}`)
     const exit = await hypervisor.wait()
     say(`ended: ${exit.text}`)
     say(`diagnosis: ${hypervisor.diagnosis()}`)

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { configFrom } from '../../config/config.ts'
+import { kernelCommandLine, qemuArguments, type CommandLineParts } from './command-line.ts'
+
+const config = configFrom([])
+const parts: CommandLineParts = {
+  sandboxId: 's1', hypervisor: config.hypervisor, guest: config.guest, verbose: false, accelerator: { kind: 'tcg', tscKhz: 2_100_000 },
+  qmpFd: 3, consoleFd: 4, vsock: { kind: 'vhost-user', fd: 5, controlPort: 1024 }, fsFd: 6,
+}
+const pairs = (words: string[]) => words.map((word, at) => (word.startsWith('-') ? `${word} ${words[at + 1] ?? ''}` : ''))
+
+describe('qemuArguments', () => {
+  it('has no default device, no file of the host\'s configuration and no display', () => {
+    expect(qemuArguments(parts)).toEqual(expect.arrayContaining(['-nodefaults', '-no-user-config', '-no-reboot']))
+    expect(pairs(qemuArguments(parts))).toContain('-display none')
+  })
+
+  it.each([
+    ['microvm under TCG', parts, ['-machine microvm,pcie=on,memory-backend=mem', '-accel tcg,thread=multi', '-cpu max']],
+    ['q35 under KVM', { ...parts, hypervisor: { ...parts.hypervisor, machine: 'q35' }, accelerator: { kind: 'kvm' } },
+      ['-machine q35,memory-backend=mem', '-accel kvm', '-cpu host']],
+    ['a CPU model of the user\'s', { ...parts, hypervisor: { ...parts.hypervisor, cpu: 'max,-avx' } }, ['-cpu max,-avx']],
+    ['the vsock daemon', parts, ['-chardev socket,id=vsock,fd=5', '-device vhost-user-vsock-pci,chardev=vsock']],
+    ['the kernel\'s vsock', { ...parts, vsock: { kind: 'vhost', fd: 5, guestCid: 77, controlPort: 5000 } }, ['-device vhost-vsock-pci,vhostfd=5,guest-cid=77']],
+    ['memory that daemons share', parts, ['-m 256M', '-object memory-backend-memfd,id=mem,size=256M,share=on']],
+    ['QMP and console as descriptors', parts, ['-chardev socket,id=qmp,fd=3', '-chardev socket,id=console,fd=4']],
+    ['the share', parts, ['-chardev socket,id=fs,fd=6', '-device vhost-user-fs-pci,chardev=fs,tag=kata-ts']],
+    ['a system call filter', parts, ['-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']],
+  ] satisfies [string, CommandLineParts, string[]][])('names %s', (_what, given, expected) => {
+    expect(pairs(qemuArguments(given))).toEqual(expect.arrayContaining(expected))
+  })
+
+  it('leaves the system call filter out where it is switched off', () => {
+    expect(qemuArguments({ ...parts, hypervisor: { ...parts.hypervisor, sandbox: false } })).not.toContain('-sandbox')
+  })
+
+  it('names no unix socket path: everything is handed over open', () => {
+    expect(qemuArguments(parts).join(' ')).not.toMatch(/path=|server=/)
+  })
+})
+
+describe('kernelCommandLine', () => {
+  it('tells an emulated guest the frequencies it cannot measure', () => {
+    expect(kernelCommandLine(parts)).toBe(
+      'console=ttyS0 quiet panic=-1 tsc=reliable tsc_early_khz=2100000 lapic_timer_khz=1000000 noreplace-smp pcie_ports=native')
+  })
+
+  it('leaves them to kvm-clock under KVM', () => {
+    expect(kernelCommandLine({ ...parts, accelerator: { kind: 'kvm' } })).toBe('console=ttyS0 quiet panic=-1 noreplace-smp pcie_ports=native')
+  })
+
+  it('tells the agent a control port that is not the usual one', () => {
+    expect(kernelCommandLine({ ...parts, vsock: { kind: 'vhost', fd: 5, guestCid: 77, controlPort: 5000 } })).toMatch(/ kata_ts\.control_port=5000$/)
+  })
+
+  it('ends with the user\'s words, and is verbose when asked', () => {
+    const line = kernelCommandLine({ ...parts, verbose: true, guest: { ...parts.guest, kernelParams: 'loglevel=7 a=b' } })
+    expect(line).toMatch(/ loglevel=7 a=b$/)
+    expect(line).not.toContain('quiet')
+  })
+})
