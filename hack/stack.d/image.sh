@@ -14,7 +14,7 @@ import_busybox() {
     "$checkout/node_modules/.bin/tsx" "$checkout/hack/images/busybox.ts" "$busybox/bin/busybox" "$archive.$$"
     mv "$archive.$$" "$archive"
   fi
-  "$dir/bin/ctr" --namespace default image import --no-unpack "$archive" >/dev/null 2>"$dir/import.log" ||
+  "$dir/bin/ctr" --namespace default image import "$archive" >/dev/null 2>"$dir/import.log" ||
     die "image import failed: $(tail -n 3 "$dir/import.log")"
   printf '%s' "$key" >"$dir/busybox.imported"
 }

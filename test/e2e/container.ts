@@ -1,0 +1,164 @@
+/** A container made through containerd's API, with its snapshot, task and processes, and their removal. */
+import { randomBytes } from 'node:crypto'
+import { onTestFinished } from 'vitest'
+import type { ContainerdClient, TaskProcess } from './containerd/client.ts'
+import type { Lane } from './matrix.ts'
+import { baseSpec, processSpec } from './spec.ts'
+import type { ProcessSpec, Spec } from './spec.ts'
+import type { Stack } from './stack.ts'
+import { Stdio } from './stdio.ts'
+
+const specType = 'types.containerd.io/opencontainers/runtime-spec/1/'
+const snapshotter = 'overlayfs'
+
+export interface ContainerOptions {
+  args?: readonly string[]
+  /** Changes the spec that clients send by default. */
+  spec?: (spec: Spec) => void
+  stdin?: boolean
+  terminal?: boolean
+  /** Replaces the FIFOs: a log URI such as file:///path. */
+  logUri?: string
+}
+export interface ExecOptions { stdin?: boolean; terminal?: boolean; process?: (process: ProcessSpec) => void }
+
+export const uniqueId = (): string => `e2e-${process.pid}-${randomBytes(4).toString('hex')}`
+export const json = (type: string, value: unknown): { type_url: string; value: Buffer } =>
+  ({ type_url: `${specType}${type}`, value: Buffer.from(JSON.stringify(value)) })
+
+/** The init process or an exec of a task: an empty execId is the init. */
+export class TaskHandle {
+  constructor(
+    protected readonly client: ContainerdClient, readonly containerId: string, readonly execId: string, readonly io: Stdio,
+  ) {}
+
+  #key(): { container_id: string; exec_id: string } { return { container_id: this.containerId, exec_id: this.execId } }
+  get output(): Stdio['output'] { return this.io.output }
+
+  async start(): Promise<number> { return (await this.client.call('tasks.Start', this.#key())).pid }
+  async wait(): Promise<number> { return (await this.client.call('tasks.Wait', this.#key(), 300_000)).exit_status }
+  async state(): Promise<TaskProcess> { return (await this.client.call('tasks.Get', this.#key())).process }
+  async kill(signal: number, all = false): Promise<void> { await this.client.call('tasks.Kill', { ...this.#key(), signal, all }) }
+  async resize(width: number, height: number): Promise<void> {
+    await this.client.call('tasks.ResizePty', { ...this.#key(), width, height })
+  }
+  async closeInput(): Promise<void> {
+    await this.io.endInput()
+    await this.client.call('tasks.CloseIO', { ...this.#key(), stdin: true })
+  }
+  /** Starts, waits and returns the exit status with the complete output. */
+  async finish(): Promise<{ status: number; stdout: string; stderr: string }> {
+    const exited = this.wait()
+    const [status, stdout, stderr] = await Promise.all([exited, this.output.complete, this.io.errors?.complete])
+    return { status, stdout: stdout.toString(), stderr: stderr?.toString() ?? '' }
+  }
+}
+
+export class Container extends TaskHandle {
+  #execs = 0
+  #created = false
+  private constructor(
+    client: ContainerdClient, id: string, io: Stdio, private readonly stack: Stack, readonly options: ContainerOptions,
+  ) { super(client, id, '', io) }
+
+  /**
+   * Makes the container and its snapshot and creates the task (its process waits for start). Everything is removed when
+   * the test that is running ends; call it inside a test only.
+   */
+  static async create(stack: Stack, lane: Lane, options: ContainerOptions = {}): Promise<Container> {
+    const container = await Container.prepare(stack, lane, options)
+    await container.createTask()
+    return container
+  }
+
+  /** As create, without the task. */
+  static async prepare(stack: Stack, lane: Lane, options: ContainerOptions = {}, register = true): Promise<Container> {
+    const id = uniqueId()
+    const terminal = options.terminal ?? false
+    const io = new Stdio(`${stack.directory}/e2e/${id}/init`, { stdin: options.stdin ?? false, terminal })
+    const container = new Container(stack.client, id, io, stack, options)
+    if (register) onTestFinished(() => container.remove())
+    const spec = baseSpec(id, options.args ?? ['sleep', '1000'])
+    spec.process.terminal = terminal
+    options.spec?.(spec)
+    await stack.client.call('containers.Create', {
+      container: { id, image: '', runtime: { name: lane.runtimeName }, snapshotter, snapshot_key: id, spec: json('Spec', spec) },
+    })
+    return container
+  }
+
+  async createTask(): Promise<number> {
+    const { mounts } = await this.client.call('snapshots.Prepare', {
+      snapshotter, key: this.containerId, parent: await this.client.baseSnapshot(),
+    })
+    const logUri = this.options.logUri
+    const { pid } = await this.client.call('tasks.Create', {
+      container_id: this.containerId, rootfs: mounts, terminal: this.options.terminal ?? false,
+      stdin: this.io.stdin, stdout: logUri ?? this.io.stdout, stderr: logUri ?? this.io.stderr,
+    })
+    this.#created = true
+    return pid
+  }
+
+  /** Adds a process to the running task, without starting it. */
+  async addExec(args: readonly string[], options: ExecOptions = {}): Promise<TaskHandle> {
+    const terminal = options.terminal ?? false
+    const execId = `exec-${++this.#execs}`
+    const io = new Stdio(`${this.stack.directory}/e2e/${this.containerId}/${execId}`, { stdin: options.stdin ?? false, terminal })
+    onTestFinished(() => io.close())
+    const process = processSpec(args)
+    process.terminal = terminal
+    options.process?.(process)
+    await this.client.call('tasks.Exec', {
+      container_id: this.containerId, exec_id: execId, terminal, spec: json('Process', process),
+      stdin: io.stdin, stdout: io.stdout, stderr: io.stderr,
+    })
+    return new TaskHandle(this.client, this.containerId, execId, io)
+  }
+
+  /** Runs a command in the container to its end and forgets the process. */
+  async exec(args: readonly string[], options: ExecOptions = {}): Promise<{ status: number; stdout: string; stderr: string }> {
+    const process = await this.addExec(args, options)
+    await process.start()
+    const result = await process.finish()
+    await this.client.call('tasks.DeleteProcess', { container_id: this.containerId, exec_id: process.execId })
+    process.io.close()
+    return result
+  }
+
+  /** Runs a shell script in the container and returns its standard output; throws when it fails. */
+  async shell(script: string): Promise<string> {
+    const { status, stdout, stderr } = await this.exec(['sh', '-c', script])
+    if (status !== 0) throw new Error(`exit ${status} of: ${script}\n${stdout}${stderr}`)
+    return stdout
+  }
+
+  async deleteTask(): Promise<number> {
+    const { exit_status } = await this.client.call('tasks.Delete', { container_id: this.containerId })
+    this.#created = false
+    return exit_status
+  }
+
+  /** Removes whatever is left of task, container and snapshot, whatever state they are in. */
+  async remove(): Promise<void> {
+    if (this.#created) await this.#removeTask()
+    await ignoringNotFound(this.client.call('containers.Delete', { id: this.containerId }))
+    await ignoringNotFound(this.client.call('snapshots.Remove', { snapshotter, key: this.containerId }))
+    this.io.close()
+  }
+
+  async #removeTask(): Promise<void> {
+    const gone = this.wait().catch(() => undefined)
+    await ignoringNotFound(this.kill(9, true))
+    await gone
+    await ignoringNotFound(this.deleteTask())
+  }
+}
+
+const notFound = 5 // grpc status codes, google.golang.org/grpc/codes
+async function ignoringNotFound(call: Promise<unknown>): Promise<void> {
+  try { await call } catch (error) {
+    // A process that ended by itself answers a kill with NotFound as well.
+    if ((error as { code?: number }).code !== notFound) throw error // ServiceError carries the status code
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What a stack holds on the host: processes, mounts, sockets, state files, cgroups. Taken before and after, the
+ * difference is the leak. containerd, its database and the test's own processes are not part of it.
+ */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Stack } from './stack.ts'
+
+export interface Inventory {
+  processes: string[]
+  mounts: string[]
+  sockets: string[]
+  files: string[]
+  cgroups: string[]
+}
+
+/** Directories whose content must return to what it was; paths are the stack's own view. */
+const stateDirectories = ['/run/kata-ts', '/run/containerd']
+
+export function takeInventory(stack: Stack): Inventory {
+  const pids = stackProcesses(stack)
+  return {
+    processes: pids.map(describeProcess).filter((line) => line !== '').sort(),
+    mounts: mountsOf(stack, pids),
+    sockets: socketsOf(stack),
+    files: [
+      ...stateDirectories.flatMap((path) => walk(stack.inside(path)).map((name) => join(path, name))),
+      // One directory level is enough: bundles are directories named by the container.
+      ...['io.containerd.runtime.v2.task', 'io.containerd.runtime.v1.linux'].flatMap((plugin) =>
+        walk(`${stack.directory}/state/${plugin}`, 2).map((name) => `state/${plugin}/${name}`)),
+    ].sort(),
+    cgroups: walk('/sys/fs/cgroup', 6).filter((path) => /(^|\/)(e2e|kata-ts|default|kata)(\/|$)/.test(path)).sort(),
+  }
+}
+
+/** Lines of `after` that `before` has not, by kind; empty when nothing leaked. */
+export function leaked(before: Inventory, after: Inventory): Partial<Inventory> {
+  const result: Partial<Inventory> = {}
+  for (const kind of ['processes', 'mounts', 'sockets', 'files', 'cgroups'] as const) {
+    const extra = subtract(after[kind], before[kind])
+    if (extra.length > 0) result[kind] = extra
+  }
+  return result
+}
+
+/**
+ * Resolves when nothing is left beyond `before`; throws with the difference when that takes longer than `timeoutMs`.
+ * Death is asynchronous (a killed process is reaped later), hence the wait for the condition.
+ */
+export async function expectNothingLeft(stack: Stack, before: Inventory, timeoutMs = 15_000): Promise<void> {
+  const end = Date.now() + timeoutMs
+  for (;;) {
+    const extra = leaked(before, takeInventory(stack))
+    if (Object.keys(extra).length === 0) return
+    if (Date.now() > end) throw new Error(`left behind:\n${JSON.stringify(extra, null, 2)}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+/** Pids that belong to the stack (its mark in the environment, or a mount of it in view) beside containerd and the holder. */
+export function stackProcesses(stack: Stack): number[] {
+  const mark = `\0KATA_TS_STACK=${stack.directory}\0`
+  const own = new Set([stack.containerdPid, stack.holderPid, process.pid])
+  return readdirSync('/proc').map(Number).filter((pid) => {
+    if (!Number.isInteger(pid) || own.has(pid)) return false
+    return `\0${read(`/proc/${pid}/environ`)}`.includes(mark) || read(`/proc/${pid}/mountinfo`).includes(`${stack.directory}/`)
+  })
+}
+
+/** Pids of the stack whose command line matches. */
+export function processesNamed(stack: Stack, pattern: RegExp): number[] {
+  return stackProcesses(stack).filter((pid) => pattern.test(commandLine(pid)))
+}
+
+export const commandLine = (pid: number): string => read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()
+
+/** Open file descriptors and anonymous resident memory: what a daemon must not gain by work that is over. */
+export function footprint(pid: number): { fds: number; rssAnonKib: number; threads: number } {
+  const status = read(`/proc/${pid}/status`)
+  const field = (name: string): number => Number(status.match(new RegExp(`^${name}:\\s+(\\d+)`, 'm'))?.[1] ?? 0)
+  return { fds: readdirSync(`/proc/${pid}/fd`).length, rssAnonKib: field('RssAnon'), threads: field('Threads') }
+}
+
+function describeProcess(pid: number): string {
+  const state = read(`/proc/${pid}/stat`).replace(/^.*\) /, '').charAt(0)
+  // A zombie is its parent's to reap; where the parent is init that is not ours to test.
+  if (state === '' || state === 'Z') return ''
+  return `${pid} ${commandLine(pid)}`
+}
+
+function mountsOf(stack: Stack, pids: readonly number[]): string[] {
+  const seen = new Map<string, string>()
+  for (const pid of [...pids, stack.holderPid, stack.containerdPid, process.pid]) {
+    try {
+      const namespace = readlinkSync(`/proc/${pid}/ns/mnt`)
+      if (!seen.has(namespace)) seen.set(namespace, read(`/proc/${pid}/mountinfo`))
+    } catch { /* it ended meanwhile */ }
+  }
+  // The namespaces that containers made die with their processes, which are listed by themselves.
+  const host = seen.get(readlinkSync('/proc/self/ns/mnt')) ?? ''
+  const own = seen.get(stack.mountNamespace) ?? ''
+  return [...host.split('\n').map((line) => `host ${mountPoint(line)}`), ...own.split('\n').map((line) => `stack ${mountPoint(line)}`)].sort()
+}
+
+function mountPoint(line: string): string {
+  const [, , , , target] = line.split(' ')
+  return `${target ?? ''} ${line.split(' - ')[1] ?? ''}`
+}
+
+function socketsOf(stack: Stack): string[] {
+  return [process.pid, stack.holderPid].flatMap((pid) => read(`/proc/${pid}/net/unix`).split('\n'))
+    .map((line) => line.split(/\s+/)[7] ?? '')
+    .filter((path) => path.startsWith(`${stack.directory}/`) || /^@?\/run\/(kata-ts|containerd)\//.test(path))
+    .filter((path) => !path.includes('/containerd.sock')).sort()
+}
+
+function walk(root: string, depth = 8): string[] {
+  if (depth === 0) return []
+  let entries
+  try { entries = readdirSync(root, { withFileTypes: true }) } catch { return [] }
+  return entries.flatMap((entry) => [
+    entry.name,
+    ...(entry.isDirectory() ? walk(join(root, entry.name), depth - 1).map((name) => join(entry.name, name)) : []),
+  ]).filter((name) => root !== '/sys/fs/cgroup' || !name.includes('.'))
+}
+
+function subtract(all: readonly string[], known: readonly string[]): string[] {
+  const left = new Map<string, number>()
+  for (const line of known) left.set(line, (left.get(line) ?? 0) + 1)
+  return all.filter((line) => {
+    const count = left.get(line) ?? 0
+    left.set(line, count - 1)
+    return count <= 0
+  })
+}
+
+function read(path: string): string {
+  try { return readFileSync(path, 'utf8') } catch { return '' }
+}

@@ -1,0 +1,42 @@
+/**
+ * Every case runs on each containerd with each runtime. runc is the control: a case that fails there is wrong itself.
+ *
+ *   KATA_TS_E2E_CONTAINERD=2.1   only this containerd
+ *   KATA_TS_E2E_RUNTIME=kata-ts  only this runtime
+ */
+import { describe } from 'vitest'
+import { whyNoKataTs } from './stack.ts'
+import type { ContainerdVersion } from './stack.ts'
+
+export type Runtime = 'runc' | 'kata-ts'
+export interface Lane { containerd: ContainerdVersion; runtime: Runtime; runtimeName: string }
+
+const versions: readonly ContainerdVersion[] = ['2.1', '1.6']
+const runtimes: readonly Runtime[] = ['runc', 'kata-ts']
+
+function chosen<Value extends string>(variable: string, all: readonly Value[]): Value[] {
+  const wanted = process.env[variable]
+  if (wanted === undefined || wanted === '') return [...all]
+  const names = wanted.split(',')
+  const unknown = names.find((name) => !all.some((value) => value === name))
+  if (unknown !== undefined) throw new Error(`${variable}: no ${unknown}; known: ${all.join(', ')}`)
+  return all.filter((value) => names.includes(value))
+}
+
+export const chosenVersions = (): ContainerdVersion[] => chosen('KATA_TS_E2E_CONTAINERD', versions)
+
+/** Declares `cases` once for each lane; `only` leaves out runtimes that the cases have no meaning for, with the reason. */
+export function forEachLane(
+  subject: string, cases: (lane: Lane) => void, only?: { runtime: Runtime; reason: string },
+): void {
+  for (const containerd of chosenVersions()) {
+    for (const runtime of chosen('KATA_TS_E2E_RUNTIME', runtimes)) {
+      if (only !== undefined && only.runtime !== runtime) continue
+      const missing = runtime === 'kata-ts' ? whyNoKataTs() : undefined
+      const title = `${subject}: ${runtime} on containerd ${containerd}`
+      if (missing !== undefined) console.warn(`skipped: ${title}: ${missing}`)
+      describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title} (skipped: ${missing})`, () =>
+        cases({ containerd, runtime, runtimeName: `io.containerd.${runtime}.v2` }))
+    }
+  }
+}
