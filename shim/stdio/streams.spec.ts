@@ -1,0 +1,149 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import type * as sys from 'native:sys'
+import { fake } from '../../native/ts/fake/sys.ts'
+import { Fd } from '../../native/ts/fd.ts'
+import { connectStream, streamHeader } from './connect.ts'
+import { InputStream } from './input.ts'
+import { OutputStream } from './output.ts'
+import { Stdio } from './stdio.ts'
+
+const S_IFIFO = 0o010000
+
+function fd(what: string): Fd {
+  return new Fd(fake.install({ what }), what)
+}
+
+/** Ends the pump that was started last, as the kernel side would. */
+function pumpEnds(end: Partial<sys.PumpEnd>): void {
+  const done = fake.callsOf('pumpStart').at(-1)?.[1] as (end: sys.PumpEnd) => void
+  done({ reason: 'eof', errno: 0, bytes: 0, discardedBytes: 0, ...end })
+}
+
+/** Makes the files below /fifo appear as FIFOs. */
+function fifos(): void {
+  for (const name of ['stdin', 'stdout', 'stderr']) fake.put(`/fifo/${name}`, '')
+  fake.onCall('statx', () => ({ mode: S_IFIFO | 0o600 }))
+}
+
+beforeEach(() => fake.reset())
+
+describe('streamHeader', () => {
+  it('is KTSTREAM and the id, little end first', () => {
+    expect([...streamHeader(0x0102n)]).toEqual([...new TextEncoder().encode('KTSTREAM'), 2, 1, 0, 0, 0, 0, 0, 0])
+  })
+})
+
+describe('connectStream', () => {
+  it('closes the connection when the header cannot be sent', async () => {
+    fake.fail('send', 32)
+    await expect(connectStream(async () => fd('guest'), 1n)).rejects.toThrow('send guest: EPIPE')
+    expect(fake.held().fds).toEqual([])
+  })
+})
+
+describe('OutputStream', () => {
+  it('closes both ends only when the announced bytes are counted', async () => {
+    const stream = new OutputStream(1n, 'stdout of c1', fd('sink'))
+    stream.attach(fd('guest'))
+    stream.setTotal(5n)
+    expect(fake.callsOf('pumpSetTotal')).toEqual([[1, 5]])
+    expect(fake.held().fds).toEqual(['sink', 'guest'])
+    pumpEnds({ reason: 'total', bytes: 5 })
+    expect(await stream.drained).toBe('complete')
+    expect(fake.held().fds).toEqual([])
+  })
+
+  it('takes an end that is told before the connection stands', () => {
+    const stream = new OutputStream(1n, 'stdout', fd('sink'))
+    stream.setTotal(0n)
+    stream.attach(fd('guest'))
+    expect(fake.callsOf('pumpSetTotal')).toEqual([[1, 0]])
+  })
+
+  it('does not let a liar move the end', () => {
+    const stream = new OutputStream(1n, 'stdout', fd('sink'))
+    stream.attach(fd('guest'))
+    stream.setTotal(2n ** 63n)
+    stream.setTotal(7n)
+    expect(fake.callsOf('pumpSetTotal')).toEqual([[1, 0]])
+  })
+
+  it('is cut when the connection ends first, and goes on for a reader that is gone', async () => {
+    const stream = new OutputStream(1n, 'stdout', fd('sink'))
+    stream.attach(fd('guest'))
+    expect(fake.callsOf('pumpStart')[0]?.[0]).toMatchObject({ discardOnSinkError: true })
+    pumpEnds({ reason: 'eof' })
+    expect(await stream.drained).toBe('cut')
+  })
+
+  it('closes a connection that comes after its end', () => {
+    const stream = new OutputStream(1n, 'stdout', fd('sink'))
+    stream.close()
+    stream.attach(fd('guest'))
+    expect(fake.held().fds).toEqual([])
+  })
+})
+
+describe('InputStream', () => {
+  it('holds a writer until CloseIO, so that no client ends the input by leaving', async () => {
+    fifos()
+    const stream = new InputStream(2n, 'stdin of c1', '/fifo/stdin')
+    expect(fake.held().fds).toHaveLength(2)
+    stream.attach(fd('guest'))
+    stream.closeInput()
+    expect(fake.held().fds).toEqual(['/fifo/stdin', 'guest'])
+    pumpEnds({ reason: 'eof', bytes: 12 })
+    expect(await stream.ended).toBe(12n)
+    expect(fake.held().fds).toEqual(['/fifo/stdin', 'guest'])
+    stream.close()
+    expect(fake.held().fds).toEqual([])
+  })
+
+  it('tells no byte count when the guest went first', async () => {
+    fifos()
+    const stream = new InputStream(2n, 'stdin', '/fifo/stdin')
+    stream.attach(fd('guest'))
+    pumpEnds({ reason: 'sink', errno: 32, bytes: 3 })
+    expect(await stream.ended).toBeUndefined()
+  })
+})
+
+describe('Stdio', () => {
+  const context = (): Parameters<typeof Stdio.open>[1] => {
+    let last = 0n
+    return { namespace: 'n', containerId: 'c1', env: [], nextStreamId: () => ++last }
+  }
+
+  it('gives a terminal no stderr, and what is not connected the id 0', async () => {
+    fifos()
+    const stdio = await Stdio.open({ stdin: '', stdout: '/fifo/stdout', stderr: '/fifo/stderr', terminal: true }, context())
+    expect(stdio.streams).toEqual({ stdinStream: 0n, stdoutStream: 1n, stderrStream: 0n })
+  })
+
+  it.each([['/fifo/stdout', 0], ['/fifo/stderr', 1], ['/fifo/stdin', 2]])('holds nothing when %s cannot be opened', async (_path, after) => {
+    fifos()
+    fake.fail('openat', 13, after)
+    await expect(Stdio.open({ stdin: '/fifo/stdin', stdout: '/fifo/stdout', stderr: '/fifo/stderr', terminal: false }, context())).rejects.toThrow('EACCES')
+    expect(fake.held().fds).toEqual([])
+  })
+
+  it('opens one file for both outputs once', async () => {
+    fake.put('/var/log/c1', '')
+    const stdio = await Stdio.open({ stdin: '', stdout: 'file:///var/log/c1', stderr: 'file:///var/log/c1', terminal: false }, context())
+    expect(fake.callsOf('openat')).toHaveLength(1)
+    await stdio.close()
+    expect(fake.held().fds).toEqual([])
+  })
+
+  it('closes all when one stream cannot be connected', async () => {
+    fifos()
+    const stdio = await Stdio.open({ stdin: '', stdout: '/fifo/stdout', stderr: '/fifo/stderr', terminal: false }, context())
+    let nth = 0
+    await expect(stdio.connect(async () => { if (nth++ === 1) throw new Error('no answer'); return fd('guest') })).rejects.toThrow('no answer')
+    await stdio.close()
+    for (const call of fake.callsOf('pumpStart')) (call[1] as (end: sys.PumpEnd) => void)({ reason: 'stopped', errno: 0, bytes: 0, discardedBytes: 0 })
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(fake.held().fds).toEqual([])
+  })
+})
