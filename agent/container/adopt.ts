@@ -1,0 +1,28 @@
+import type { Spec } from '../../protocol/oci/spec.ts'
+import { openCgroup } from './cgroup/open.ts'
+import { Container } from './container.ts'
+import { ContainerProcess } from './process.ts'
+
+/** What identifies a container across processes: what a caller that ends keeps on disk. */
+export interface ContainerRecord {
+  id: string
+  bundle: string
+  spec: Spec
+  pid: number
+  /** Of init (ContainerProcess.startTime): without it a reused pid would pass for the container. */
+  startTime: string
+  cgroupPath: string
+  startSocket: string
+  warn?: (message: string) => void
+}
+
+/** Finds a container again that another process created. A stopped one is a container too. */
+export function adoptContainer(record: ContainerRecord): Container {
+  const { id, bundle, spec, startSocket } = record
+  return new Container({
+    id, bundle, spec, startSocket,
+    init: ContainerProcess.find(record.pid, record.startTime),
+    cgroup: openCgroup(spec.linux?.cgroupsPath || record.cgroupPath),
+    warn: record.warn ?? (() => undefined),
+  })
+}

@@ -1,0 +1,45 @@
+import type { ContainerStats } from '../cgroup.ts'
+import { readIfAny, readNumber, readTable } from '../values.ts'
+
+/** Reads all figures of a cgroup (cgroup-v2.rst, "Core Interface Files" and the controllers'). */
+export function readStats(directory: string): ContainerStats {
+  const cpu = readTable(`${directory}/cpu.stat`)
+  return {
+    cpu: {
+      usageUsec: cpu.usage_usec ?? 0, userUsec: cpu.user_usec ?? 0, systemUsec: cpu.system_usec ?? 0,
+      periods: cpu.nr_periods ?? 0, throttledPeriods: cpu.nr_throttled ?? 0, throttledUsec: cpu.throttled_usec ?? 0,
+    },
+    memory: {
+      usageBytes: readNumber(`${directory}/memory.current`),
+      maxUsageBytes: readNumber(`${directory}/memory.peak`),
+      limitBytes: readNumber(`${directory}/memory.max`),
+      swapUsageBytes: readNumber(`${directory}/memory.swap.current`),
+      swapLimitBytes: readNumber(`${directory}/memory.swap.max`),
+      stat: readTable(`${directory}/memory.stat`),
+      events: readTable(`${directory}/memory.events`),
+    },
+    pids: { current: readNumber(`${directory}/pids.current`), limit: readNumber(`${directory}/pids.max`) },
+    io: readIo(directory),
+    hugetlb: ['2MB', '1GB'].flatMap(pageSize => readHugetlb(directory, pageSize)),
+  }
+}
+
+/** io.stat: `8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0`, a line a device. */
+function readIo(directory: string): ContainerStats['io'] {
+  return (readIfAny(`${directory}/io.stat`) ?? '').split('\n').filter(Boolean).map(line => {
+    const [device = '0:0', ...pairs] = line.split(' ')
+    const [major = 0, minor = 0] = device.split(':').map(Number)
+    const values = new Map(pairs.map(pair => pair.split('=') as [string, string])) // each pair is key=value
+    const value = (key: string) => Number(values.get(key) ?? 0)
+    return { major, minor, readBytes: value('rbytes'), writeBytes: value('wbytes'), reads: value('rios'), writes: value('wios') }
+  })
+}
+
+function readHugetlb(directory: string, pageSize: string): ContainerStats['hugetlb'] {
+  const current = readIfAny(`${directory}/hugetlb.${pageSize}.current`)
+  if (current === undefined) return []
+  return [{
+    pageSize, usageBytes: Number(current), maxBytes: 0,
+    failures: readTable(`${directory}/hugetlb.${pageSize}.events`).max ?? 0,
+  }]
+}

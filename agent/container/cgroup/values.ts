@@ -1,0 +1,39 @@
+/** Reads figures out of cgroup files. A file that is not there (no such controller) reads as nothing. */
+import { readTextIfPresent } from '../../../native/ts/file.ts'
+import { E, isErrno } from '../../../native/ts/errno.ts'
+
+/** The text of a kernel file; undefined when it, or its controller, is not there. */
+export function readIfAny(path: string): string | undefined {
+  try {
+    return readTextIfPresent(path)
+  } catch (error) {
+    // ENODEV: the cgroup was removed between open and read; EOPNOTSUPP: the file has no meaning here.
+    if (isErrno(error, E.ENODEV, E.EOPNOTSUPP, E.ENOTDIR)) return undefined
+    throw error
+  }
+}
+
+/** A lone number; `max`, what is no number and what is absent give `otherwise`. */
+export function readNumber(path: string, otherwise = 0): number {
+  const text = readIfAny(path)?.trim() ?? ''
+  return /^-?\d+$/.test(text) ? Number(text) : otherwise
+}
+
+/** Lines of `key value`. */
+export function readTable(path: string): Record<string, number> {
+  const table: Record<string, number> = {}
+  for (const line of (readIfAny(path) ?? '').split('\n')) {
+    const [key, value] = line.split(' ')
+    if (key && value !== undefined) table[key] = Number(value)
+  }
+  return table
+}
+
+/** Limits that mean «none» on cgroup v1: the highest multiple of a page below 2^63. */
+export function limitOrNone(bytes: number): number {
+  return bytes >= 0x7fff_ffff_ffff_f000 ? 0 : bytes
+}
+
+export function readPids(path: string): number[] {
+  return (readIfAny(path) ?? '').split('\n').filter(Boolean).map(Number)
+}

@@ -1,0 +1,136 @@
+import { rlimitNumbers } from '../../native/ts/constants/resource.ts'
+import { Fault } from '../../native/ts/fault.ts'
+import type { Fd } from '../../native/ts/fd.ts'
+import type { Owner } from '../../native/ts/owner.ts'
+import type { Cgroup } from './cgroup/cgroup.ts'
+import { withDefaultDevices } from './cgroup/device-rules.ts'
+import { openCgroup } from './cgroup/open.ts'
+import { Container } from './container.ts'
+import { hookState } from './hooks/state.ts'
+import { runHooks } from './hooks/run.ts'
+import { planCapabilities } from './init/capabilities.ts'
+import { runChild } from './init/child.ts'
+import { InitLink, ParentLink, socketPair } from './init/dialogue.ts'
+import { listenForStart } from './init/gate.ts'
+import type { InitPlan } from './init/plan.ts'
+import { runInit } from './init/sequence.ts'
+import { cloneProcess } from './namespaces/clone.ts'
+import { writeIdMaps } from './namespaces/id-maps.ts'
+import { closePlan, planNamespaces } from './namespaces/plan.ts'
+import { closeIo, type CreateOptions } from './options.ts'
+import { owning } from './owning.ts'
+import type { ContainerProcess } from './process.ts'
+import { refuseUnsupported } from './refuse.ts'
+import { planMount } from './rootfs/mount-options.ts'
+import { checkSysctls } from './rootfs/sysctl.ts'
+import { compileFilter } from './seccomp/compile.ts'
+
+/**
+ * Creates a container: everything but the user's program (runtime.md#create). Takes ownership of the
+ * descriptors in `options`. Rejects with SysError or Fault, and then nothing is left of it.
+ */
+export async function createContainer(options: CreateOptions): Promise<Container> {
+  try {
+    return await owning(owner => create(options, owner))
+  } finally {
+    // The container has its own copies of them by now, or never will.
+    closeIo(options.io)
+    for (const fd of options.pass ?? []) fd.close()
+  }
+}
+
+async function create(options: CreateOptions, owner: Owner): Promise<Container> {
+  const warn = options.warn ?? (() => undefined)
+  refuseUnsupported(options.spec)
+  const cgroup = openCgroup(options.spec.linux?.cgroupsPath || options.cgroupPath)
+  const plan = planInit(options, cgroup, warn)
+  try {
+    cgroup.create()
+    owner.defer(`cgroup of ${options.id}`, () => cgroup.delete())
+    const resources = options.spec.linux?.resources ?? {}
+    cgroup.apply({ ...resources, devices: withDefaultDevices(resources.devices ?? []) })
+    const listener = options.startSocket === undefined ? undefined : owner.own('start socket', listenForStart(options.startSocket))
+    const { process, link } = cloneInit({ ...plan, startListener: listener }, cgroup, owner)
+    const terminal = await converse(plan, process, link)
+    listener?.close()
+    if (listener) link.close()
+    process.giveTerminal(terminal)
+    return new Container({ id: options.id, bundle: options.bundle, spec: options.spec, init: process, cgroup, warn, ...(options.startSocket === undefined ? { link } : { startSocket: options.startSocket }) })
+  } finally {
+    closePlan(plan.namespaces)
+  }
+}
+
+function planInit(options: CreateOptions, cgroup: Cgroup, warn: (message: string) => void): InitPlan {
+  const { spec, id, bundle } = options
+  const { process, root } = spec
+  if (!process) throw new Fault('config.json has no process', { fix: 'say what to run in process.args' })
+  if (!root) throw new Fault('config.json has no root', { fix: 'say where the root file system is in root.path' })
+  for (const { type } of process.rlimits ?? []) if (rlimitNumbers[type] === undefined) throw new Fault(`process.rlimits has the unknown type ${type}`)
+  const linux = spec.linux ?? {}
+  const shared = {
+    id, bundle, spec, process, io: options.io, pass: options.pass ?? [],
+    rootPath: root.path.startsWith('/') ? root.path : `${bundle}/${root.path}`,
+    mounts: (spec.mounts ?? []).map(planMount),
+    cgroupMounts: cgroup.mountSources(),
+    capabilities: planCapabilities(process.capabilities, warn),
+    seccomp: linux.seccomp ? compileFilter(linux.seccomp, warn) : undefined,
+    startListener: undefined,
+    parentHooks: Boolean(spec.hooks?.prestart?.length || spec.hooks?.createRuntime?.length),
+    annotations: spec.annotations ?? {},
+  }
+  const namespaces = planNamespaces(linux.namespaces ?? [], options.namespaces)
+  try {
+    if (!namespaces.separate.has('mount')) throw new Fault('linux.namespaces has no mount namespace', { fix: 'add { "type": "mount" }' })
+    checkSysctls(linux.sysctl ?? {}, namespaces.separate)
+  } catch (error) {
+    closePlan(namespaces)
+    throw error
+  }
+  return { ...shared, namespaces, mapped: namespaces.separate.has('user') }
+}
+
+/** Clones init, with its dialogue; both are the owner's until the container has them. */
+function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: ContainerProcess; link: InitLink } {
+  const ends = socketPair()
+  using initEnd = ends.init
+  const link = owner.own('init dialogue', new InitLink(ends.parent))
+  using cgroupFd = cgroup.openForClone()
+  const process = cloneProcess({
+    what: `init of ${plan.id}`,
+    flags: plan.namespaces.cloneFlags,
+    bornIn: plan.namespaces.bornIn?.fd.number,
+    cgroupFd: cgroupFd?.number,
+    child: () => {
+      const parent = new ParentLink(initEnd.number)
+      return runChild(parent, () => runInit(plan, parent))
+    },
+  })
+  owner.defer(`init of ${plan.id}`, () => process.destroy())
+  if (!cgroupFd) cgroup.enter(process.pid)
+  return { process, link }
+}
+
+/** The parent's side of the dialogue up to `created` (init/dialogue.ts); gives the terminal. */
+async function converse(plan: InitPlan, process: ContainerProcess, link: InitLink): Promise<Fd | undefined> {
+  const { spec, namespaces } = plan
+  const freshUser = plan.mapped && !namespaces.joined.some(({ type }) => type === 'user')
+  if (freshUser) writeIdMaps(process.pid, spec.linux?.uidMappings ?? [], spec.linux?.gidMappings ?? [])
+  link.tell({ type: 'go' })
+  if (plan.parentHooks) {
+    await link.expect('mounted')
+    const state = hookState(plan, 'creating', process.pid)
+    await runHooks('prestart', spec.hooks?.prestart ?? [], state)
+    await runHooks('createRuntime', spec.hooks?.createRuntime ?? [], state)
+    link.tell({ type: 'hooks-done' })
+  }
+  const terminal = plan.io.terminal ? await link.expect('terminal') : undefined
+  try {
+    await link.expect('created')
+    return terminal
+  } catch (error) {
+    terminal?.close()
+    throw error
+  }
+}
+

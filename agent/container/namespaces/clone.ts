@@ -1,0 +1,51 @@
+import * as sys from 'native:sys'
+import { O_RDONLY } from '../../../native/ts/constants/fcntl.ts'
+import { CLONE_NEWPID } from '../../../native/ts/constants/sched.ts'
+import { SIGCHLD } from '../../../native/ts/constants/signal.ts'
+import { check, checked, SysError } from '../../../native/ts/errno.ts'
+import { Fd, open } from '../../../native/ts/fd.ts'
+import { ContainerProcess } from '../process.ts'
+
+export interface CloneOptions {
+  what: string
+  /** CLONE_NEW*. */
+  flags: number
+  /** Borrowed: a pid namespace (or a pidfd of one in it) that the child is born in. */
+  bornIn?: number | undefined
+  /** Borrowed: the cgroup v2 directory that the child is born in. */
+  cgroupFd?: number | undefined
+  /** The child's work: synchronous, ends in execve or _exit. */
+  child: () => never
+}
+
+/**
+ * clone3(2). Of the pid namespace setns(2) changes only what children are born in, so this process steps
+ * into the named one, clones and steps back: no second fork, and the child stays ours to reap.
+ */
+export function cloneProcess(options: CloneOptions): ContainerProcess {
+  if (options.bornIn === undefined) return clone(options)
+  using home = open('/proc/self/ns/pid_for_children', O_RDONLY)
+  check('setns', `pid namespace for ${options.what}`, sys.setns(options.bornIn, CLONE_NEWPID))
+  try {
+    return clone(options)
+  } finally {
+    // Only in the parent: the child never comes back from clone(). Every later child would be born in
+    // the wrong namespace if this failed, so it is an error above any other.
+    check('setns', 'back to the own pid namespace', sys.setns(home.number, CLONE_NEWPID))
+  }
+}
+
+function clone(options: CloneOptions): ContainerProcess {
+  const args = { flags: options.flags, exitSignal: SIGCHLD, ...(options.cgroupFd === undefined ? {} : { cgroupFd: options.cgroupFd }) }
+  const cloned = checked('clone3', options.what, sys.clone3(args))
+  if (cloned.pid === 0) {
+    try {
+      options.child()
+    } finally {
+      // The child must never run the parent's code that follows.
+      sys._exit(1)
+    }
+  }
+  if (cloned.pid < 0) throw new SysError('clone3', options.what, -cloned.pid)
+  return new ContainerProcess(cloned.pid, new Fd(cloned.pidfd, `pidfd of ${options.what}`))
+}

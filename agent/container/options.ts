@@ -1,0 +1,37 @@
+import type { Fd } from '../../native/ts/fd.ts'
+import type { NamespaceType } from '../../protocol/oci/linux.ts'
+import type { Spec } from '../../protocol/oci/spec.ts'
+
+export interface WindowSize {
+  width: number
+  height: number
+}
+
+/** What a process has on 0, 1 and 2. The descriptors are taken over, and closed on failure too. */
+export type ProcessIo =
+  | { terminal: false; stdin: Fd; stdout: Fd; stderr: Fd }
+  | { terminal: true; size?: WindowSize }
+
+export interface CreateOptions {
+  id: string
+  /** Directory that `root.path` is relative to. */
+  bundle: string
+  spec: Spec
+  io: ProcessIo
+  /** Directory of the container below every cgroup hierarchy's root; `linux.cgroupsPath` of the spec wins. */
+  cgroupPath: string
+  /** Namespaces to join by path, in place of what the spec says. */
+  namespaces?: Partial<Record<NamespaceType, string>>
+  /** A unix socket (SOCK_SEQPACKET) to make, on which start is asked for: for a caller that ends after create. */
+  startSocket?: string
+  /** Descriptors from 3 on, taken over, that the process finds under 3, 4, … */
+  pass?: Fd[]
+  /** Told, one line each, what was asked for and could not be granted. */
+  warn?: (message: string) => void
+}
+
+/** Closes what a ProcessIo owns. */
+export function closeIo(io: ProcessIo): void {
+  if (io.terminal) return
+  for (const fd of [io.stdin, io.stdout, io.stderr]) fd.close()
+}

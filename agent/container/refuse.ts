@@ -1,0 +1,24 @@
+import * as sys from 'native:sys'
+import { AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
+import { Fault } from '../../native/ts/fault.ts'
+import type { Process } from '../../protocol/oci/process.ts'
+import type { Spec } from '../../protocol/oci/spec.ts'
+
+/** Refuses what the spec asks for and this runtime or kernel cannot give: silently giving less would be a lie. Throws Fault. */
+export function refuseUnsupported(spec: Spec): void {
+  if (spec.process) refuseLabels(spec.process)
+  if (spec.linux?.mountLabel) throw new Fault(`linux.mountLabel ${spec.linux.mountLabel}: this kernel has no SELinux`, { fix: 'leave the label out' })
+  if (spec.linux?.intelRdt) throw new Fault('linux.intelRdt: this runtime does not set Intel RDT', { fix: 'leave it out' })
+  if (spec.linux?.cgroupsPath?.includes(':')) throw new Fault(`linux.cgroupsPath ${spec.linux.cgroupsPath}: the systemd cgroup driver is not supported`, { fix: 'use the cgroupfs driver' })
+}
+
+/** Security labels: only a kernel that has the module could honour them. */
+export function refuseLabels(process: Process): void {
+  const { apparmorProfile, selinuxLabel } = process
+  if (apparmorProfile && apparmorProfile !== 'unconfined') {
+    const enabled = sys.readFile(AT_FDCWD, '/sys/module/apparmor/parameters/enabled', 16)
+    const why = typeof enabled !== 'number' && enabled[0] === 'Y'.charCodeAt(0) ? 'this runtime does not apply AppArmor profiles' : 'this kernel has no AppArmor'
+    throw new Fault(`process.apparmorProfile ${apparmorProfile}: ${why}`, { fix: 'leave the profile out' })
+  }
+  if (selinuxLabel) throw new Fault(`process.selinuxLabel ${selinuxLabel}: this kernel has no SELinux`, { fix: 'leave the label out' })
+}

@@ -1,0 +1,111 @@
+import {
+  MOUNT_ATTR_NOATIME, MOUNT_ATTR_NODEV, MOUNT_ATTR_NODIRATIME, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOSYMFOLLOW,
+  MOUNT_ATTR_RDONLY, MOUNT_ATTR_RELATIME, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE,
+} from '../../../native/ts/constants/mount.ts'
+import type { Mount } from '../../../protocol/oci/spec.ts'
+
+/** Attributes for mount_setattr(2): `clear` is taken away first. */
+export interface Attributes {
+  set: number
+  clear: number
+}
+
+export interface MountPlan {
+  destination: string
+  /** A file system type, or the source bound as it is, with or without what is mounted below it. */
+  kind: 'filesystem' | 'bind' | 'rbind'
+  type: string
+  source: string
+  /** Of this mount, and of everything below it (`rro` and its kin). */
+  attributes: Attributes
+  recursiveAttributes: Attributes
+  /** In order: MS_PRIVATE and its kin, of this mount or of everything below too. */
+  propagation: { flag: number; recursive: boolean }[]
+  /** Of the superblock: fsconfig(2) flags and key=value. */
+  flags: string[]
+  data: string[]
+  /** tmpfs: starts with what the image has there. */
+  copyUp: boolean
+  remount: boolean
+  idMap: false | 'idmap' | 'ridmap'
+}
+
+/** Option → attribute, and whether it sets or clears it (config.md#mounts, mount(8)). */
+const attributeOptions: Readonly<Record<string, Attributes>> = {
+  ro: { set: MOUNT_ATTR_RDONLY, clear: 0 },
+  rw: { set: 0, clear: MOUNT_ATTR_RDONLY },
+  nosuid: { set: MOUNT_ATTR_NOSUID, clear: 0 },
+  suid: { set: 0, clear: MOUNT_ATTR_NOSUID },
+  nodev: { set: MOUNT_ATTR_NODEV, clear: 0 },
+  dev: { set: 0, clear: MOUNT_ATTR_NODEV },
+  noexec: { set: MOUNT_ATTR_NOEXEC, clear: 0 },
+  exec: { set: 0, clear: MOUNT_ATTR_NOEXEC },
+  nosymfollow: { set: MOUNT_ATTR_NOSYMFOLLOW, clear: 0 },
+  symfollow: { set: 0, clear: MOUNT_ATTR_NOSYMFOLLOW },
+  nodiratime: { set: MOUNT_ATTR_NODIRATIME, clear: 0 },
+  diratime: { set: 0, clear: MOUNT_ATTR_NODIRATIME },
+  // The access-time modes exclude each other, and the kernel wants the field cleared to change it.
+  relatime: { set: MOUNT_ATTR_RELATIME, clear: MOUNT_ATTR__ATIME },
+  noatime: { set: MOUNT_ATTR_NOATIME, clear: MOUNT_ATTR__ATIME },
+  strictatime: { set: MOUNT_ATTR_STRICTATIME, clear: MOUNT_ATTR__ATIME },
+  atime: { set: MOUNT_ATTR_RELATIME, clear: MOUNT_ATTR__ATIME },
+  norelatime: { set: MOUNT_ATTR_STRICTATIME, clear: MOUNT_ATTR__ATIME },
+  nostrictatime: { set: MOUNT_ATTR_RELATIME, clear: MOUNT_ATTR__ATIME },
+  defaults: { set: 0, clear: 0 },
+}
+
+const propagationOptions: Readonly<Record<string, { flag: number; recursive: boolean }>> = {
+  private: { flag: MS_PRIVATE, recursive: false },
+  rprivate: { flag: MS_PRIVATE, recursive: true },
+  shared: { flag: MS_SHARED, recursive: false },
+  rshared: { flag: MS_SHARED, recursive: true },
+  slave: { flag: MS_SLAVE, recursive: false },
+  rslave: { flag: MS_SLAVE, recursive: true },
+  unbindable: { flag: MS_UNBINDABLE, recursive: false },
+  runbindable: { flag: MS_UNBINDABLE, recursive: true },
+}
+
+/** Flags of the superblock, under the kernel's own names (fs/fs_context.c, common_set_sb_flag and common_clear_sb_flag). */
+const superblockFlags = new Set(['sync', 'async', 'dirsync', 'mand', 'nomand', 'lazytime', 'nolazytime'])
+
+/** Understood by mount(8) alone, or without meaning in the kernel. */
+const ignored = new Set(['silent', 'loud', 'iversion', 'noiversion', 'acl', 'noacl', '_netdev', 'auto', 'noauto', 'user', 'nouser', 'nofail'])
+
+/** Reads a mount's options, in order: of two that contradict each other the last one counts. */
+export function planMount(mount: Mount): MountPlan {
+  const plan: MountPlan = {
+    destination: mount.destination, kind: mount.type === 'bind' ? 'rbind' : 'filesystem', type: mount.type ?? 'none', source: mount.source ?? '',
+    attributes: { set: 0, clear: 0 }, recursiveAttributes: { set: 0, clear: 0 }, propagation: [], flags: [], data: [],
+    copyUp: false, remount: false, idMap: false,
+  }
+  const options = mount.options ?? []
+  if (plan.kind === 'rbind' && options.includes('bind') && !options.includes('rbind')) plan.kind = 'bind'
+  for (const option of options) applyOption(plan, option)
+  return plan
+}
+
+function applyOption(plan: MountPlan, option: string): void {
+  const attribute = attributeOptions[option]
+  const recursive = option.startsWith('r') ? attributeOptions[option.slice(1)] : undefined
+  const propagation = propagationOptions[option]
+  if (option === 'bind' || option === 'rbind') plan.kind = plan.kind === 'rbind' ? plan.kind : option
+  else if (attribute) add(plan.attributes, attribute)
+  else if (propagation) plan.propagation.push(propagation)
+  else if (recursive) add(plan.recursiveAttributes, recursive)
+  else if (superblockFlags.has(option)) plan.flags.push(option)
+  else if (option === 'tmpcopyup') plan.copyUp = true
+  else if (option === 'remount') plan.remount = true
+  else if (option === 'idmap' || option === 'ridmap') plan.idMap = option
+  else if (!ignored.has(option) && option !== '') plan.data.push(option)
+}
+
+/** A later option overrides an earlier one: what is set now is no longer to be cleared, and the other way round. */
+function add(to: Attributes, next: Attributes): void {
+  to.set = (to.set & ~next.clear) | next.set
+  to.clear = (to.clear & ~next.set) | next.clear
+}
+
+/** `rootfsPropagation` of the spec (config-linux.md#rootfs-mount-propagation); undefined: not given. */
+export function rootPropagation(name: string | undefined): { flag: number; recursive: boolean } | undefined {
+  return name === undefined || name === '' ? undefined : propagationOptions[name]
+}

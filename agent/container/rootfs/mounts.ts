@@ -1,0 +1,88 @@
+import * as sys from 'native:sys'
+import { E, isErrno } from '../../../native/ts/errno.ts'
+import { Fault } from '../../../native/ts/fault.ts'
+import type { Fd } from '../../../native/ts/fd.ts'
+import { copyTree } from './copy-up.ts'
+import { attach, clonePath, makeFilesystem, setAttributes, setPropagation } from './mount-calls.ts'
+import type { MountPlan } from './mount-options.ts'
+import { isDirectory, type Root, segments } from './root.ts'
+
+/** Makes one mount of the spec inside the root. */
+export function mountInRoot(root: Root, plan: MountPlan): void {
+  checkBelowProc(root, plan)
+  if (plan.remount) {
+    using at = root.mountPoint(plan.destination, true)
+    finish(at, plan)
+    return
+  }
+  using mount = prepare(plan)
+  using at = root.mountPoint(plan.destination, isDirectory(mount))
+  if (plan.copyUp && isDirectory(mount)) {
+    copyTree(at, mount)
+  }
+  attach(mount, at)
+  finish(mount, plan)
+}
+
+/** The mount, complete but for its place: nothing of the container sees it half-made. */
+function prepare(plan: MountPlan): Fd {
+  if (plan.kind === 'filesystem') {
+    if (plan.type === 'sysfs') return sysfs(plan)
+    return makeFilesystem(plan, plan.copyUp)
+  }
+  const mount = clonePath(plan.source, plan.kind === 'rbind')
+  try {
+    setAttributes(mount, plan.attributes, false)
+    return mount
+  } catch (error) {
+    mount.close()
+    throw error
+  }
+}
+
+/** A new sysfs takes rights over the network namespace; without them (a user namespace, the host's network) the host's is bound. */
+function sysfs(plan: MountPlan): Fd {
+  try {
+    return makeFilesystem(plan)
+  } catch (error) {
+    if (!isErrno(error, E.EPERM)) throw error
+    const bound = clonePath('/sys', true)
+    setAttributes(bound, plan.attributes, false)
+    return bound
+  }
+}
+
+function finish(mount: Fd, plan: MountPlan): void {
+  if (plan.copyUp || plan.remount) setAttributes(mount, plan.attributes, false)
+  setAttributes(mount, plan.recursiveAttributes, true)
+  for (const propagation of plan.propagation) setPropagation(mount, propagation)
+}
+
+/** Files of /proc that LXCFS and the like legitimately replace. */
+const replaceable = new Set([
+  'cpuinfo', 'diskstats', 'meminfo', 'stat', 'swaps', 'uptime', 'loadavg', 'slabinfo', 'sys/kernel/ns_last_pid', 'sys/crypto/fips_enabled',
+])
+/** include/uapi/linux/magic.h */
+const PROC_SUPER_MAGIC = 0x9fa0
+
+/**
+ * A mount below /proc could feign what the runtime reads or writes there (CVE-2019-16884): refused,
+ * but for the files above and for parts of procfs itself. On /proc itself belongs procfs or a bind of one.
+ */
+function checkBelowProc(root: Root, plan: MountPlan): void {
+  const [top, ...rest] = segments(plan.destination)
+  if (top !== 'proc') return
+  if (rest.length === 0) {
+    if (plan.kind === 'filesystem' && plan.type === 'proc') return
+    if (plan.kind !== 'filesystem' && isProcfs(plan.source)) return
+    throw new Fault(`mount at ${plan.destination}: only proc may be mounted there, not ${plan.type}`)
+  }
+  if (replaceable.has(rest.join('/'))) return
+  if (plan.kind !== 'filesystem' && isProcfs(plan.source)) return
+  throw new Fault(`mount at ${plan.destination} in ${root.path}: it lies inside /proc`, { fix: 'mount it elsewhere' })
+}
+
+function isProcfs(source: string): boolean {
+  const seen = sys.statfs(source)
+  return typeof seen !== 'number' && seen.type === PROC_SUPER_MAGIC
+}

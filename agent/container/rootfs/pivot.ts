@@ -1,0 +1,42 @@
+import * as sys from 'native:sys'
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../../native/ts/constants/fcntl.ts'
+import { MNT_DETACH, MS_PRIVATE, MS_SLAVE } from '../../../native/ts/constants/mount.ts'
+import { check } from '../../../native/ts/errno.ts'
+import { open, type Fd } from '../../../native/ts/fd.ts'
+import { attach, clonePath, setPropagation } from './mount-calls.ts'
+
+/**
+ * Makes the bundle's root directory a mount of its own, which pivot_root(2) asks for; gives it, open.
+ * `propagation`: of everything that is mounted now, so that nothing of the container's reaches the runtime.
+ */
+export function prepareRoot(path: string, propagation: { flag: number; recursive: boolean }): Fd {
+  using top = open('/', O_PATH | O_DIRECTORY)
+  // A shared root of the container hangs below mounts that must not pass anything on to the runtime's peers.
+  setPropagation(top, propagation.flag === MS_SLAVE || propagation.flag === MS_PRIVATE ? { ...propagation, recursive: true } : { flag: MS_SLAVE, recursive: true })
+  using at = open(path, O_PATH | O_DIRECTORY, 0, AT_FDCWD)
+  const root = clonePath(path, true)
+  try {
+    attach(root, at)
+    // The runtime's propagation ends here, whatever the root is given later.
+    setPropagation(root, { flag: MS_PRIVATE, recursive: false })
+    return root
+  } catch (error) {
+    root.close()
+    throw error
+  }
+}
+
+/**
+ * pivot_root(2) onto `root` without a directory to put the old root in: old and new root lie on the same
+ * place for a moment, then the old one is detached.
+ */
+export function pivotInto(root: Fd): void {
+  using old = open('/', O_PATH | O_DIRECTORY)
+  check('fchdir', root.what, sys.fchdir(root.number))
+  check('pivot_root', root.what, sys.pivotRoot('.', '.'))
+  check('fchdir', 'the old root', sys.fchdir(old.number))
+  // Unmounting must not reach the runtime's own mounts.
+  setPropagation(old, { flag: MS_SLAVE, recursive: true })
+  check('umount2', 'the old root', sys.umount2('.', MNT_DETACH))
+  check('chdir', '/', sys.chdir('/'))
+}

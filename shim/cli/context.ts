@@ -1,0 +1,13 @@
+import type { Store } from './store.ts'
+
+/** What every verb is given. */
+export interface Context {
+  store: Store
+  /** A line for the log. */
+  warn: (message: string) => void
+  /** A line on stdout. */
+  print: (text: string) => void
+}
+
+/** A verb: gives the process's exit status. */
+export type Verb = (args: readonly string[], context: Context) => Promise<number>

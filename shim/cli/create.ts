@@ -1,0 +1,63 @@
+import * as sys from 'native:sys'
+import { checked } from '../../native/ts/errno.ts'
+import { readText, writeText } from '../../native/ts/file.ts'
+import { Container } from '../../agent/container/container.ts'
+import { parseSpec } from '../../protocol/oci/parse.ts'
+import { parseOptions, words } from './arguments.ts'
+import type { Context } from './context.ts'
+import { ownIo, passedDescriptors, sendTerminal } from './stdio.ts'
+
+export const createOptions = {
+  'bundle': 'text', 'console-socket': 'text', 'pid-file': 'text', 'no-pivot': 'flag', 'no-new-keyring': 'flag', 'preserve-fds': 'text',
+} as const
+
+export interface CreateRequest {
+  id: string
+  bundle?: string | undefined
+  consoleSocket?: string | undefined
+  pidFile?: string | undefined
+  preserveFds?: string | undefined
+}
+
+/** `create [--bundle DIR] … ID`: returns at `created`; the container waits on its start socket. */
+export async function create(args: readonly string[], context: Context): Promise<number> {
+  const { options, rest } = parseOptions(args, createOptions, { b: 'bundle' })
+  const { id } = words(rest, 'create', 'id')
+  const container = await createStored({ id, bundle: options.bundle, consoleSocket: options['console-socket'], pidFile: options['pid-file'], preserveFds: options['preserve-fds'] }, context)
+  container.init.close()
+  return 0
+}
+
+/** Creates a container and what is kept of it; when it rejects, nothing of both is left. */
+export async function createStored(request: CreateRequest, context: Context): Promise<Container> {
+  const { store, warn } = context
+  const { id } = request
+  const bundle = absolute(request.bundle ?? '.')
+  const config = readText(`${bundle}/config.json`)
+  const spec = parseSpec(config)
+  store.claim(id)
+  try {
+    const cgroupPath = `/kata-ts/${id}`
+    const io = ownIo(spec.process?.terminal, request.consoleSocket)
+    const container = await Container.create({ id, bundle, spec, io, cgroupPath, startSocket: store.startSocket(id), pass: passedDescriptors(request.preserveFds), warn })
+    try {
+      const { pid, startTime } = container.init
+      store.save({ id, bundle, pid, startTime, cgroupPath, created: new Date().toISOString() }, config)
+      sendTerminal(container.init, request.consoleSocket)
+      if (request.pidFile !== undefined) writeText(request.pidFile, `${pid}`, 0o644)
+      return container
+    } catch (error) {
+      await container.delete(true)
+      throw error
+    }
+  } catch (error) {
+    store.remove(id)
+    throw error
+  }
+}
+
+export function absolute(path: string): string {
+  if (path.startsWith('/')) return path
+  const here = checked('getcwd', '', sys.getcwd() as string | number) // a path or an errno
+  return path === '.' ? here : `${here}/${path}`
+}
