@@ -70,6 +70,7 @@ export const schema = {
     // Below 64 MiB a kernel may end without a word: the limit is the place where the cause can be told.
     memoryMib: integer(256, 64, 1024 * 1024, 'memory of a sandbox, MiB'),
     vcpus: integer(1, 1, 255, 'virtual CPUs of a sandbox'),
+    unprivileged: boolean(true, 'the VMM runs as a user of its own without capabilities'),
     sandbox: boolean(true, 'QEMU drops the system calls it does not need (-sandbox on)'),
   },
   guest: {

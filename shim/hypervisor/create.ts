@@ -4,6 +4,7 @@ import { hasKernelVhost, KernelVsock } from '../vsock/vhost.ts'
 import { VhostUserVsock } from '../vsock/vhost-user.ts'
 import type { GuestVsock } from '../vsock/vsock.ts'
 import type { Hypervisor, HypervisorSandbox } from './hypervisor.ts'
+import { sandboxPrivileges } from './privileges.ts'
 import { Qemu } from './qemu/qemu.ts'
 
 /** The hypervisor that the configuration names, for one sandbox. Starts nothing. Throws Fault for what is not there. */
@@ -18,5 +19,9 @@ function createVsock(config: Config, sandbox: HypervisorSandbox): GuestVsock {
     throw new Fault('vsock.type = "vhost", and /dev/vhost-vsock is not there', { fix: 'load the module vhost_vsock, or set vsock.type = "auto"' })
   }
   if (config.vsock.type === 'vhost' || (config.vsock.type === 'auto' && kernel)) return new KernelVsock()
-  return new VhostUserVsock(config.vsock.daemon, { stateDir: sandbox.stateDir, journal: sandbox.journal })
+  return new VhostUserVsock(config.vsock.daemon, {
+    stateDir: sandbox.stateDir,
+    privileges: config.hypervisor.unprivileged ? () => sandboxPrivileges(false) : undefined,
+    journal: sandbox.journal,
+  })
 }

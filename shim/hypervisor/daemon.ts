@@ -8,6 +8,7 @@ import { check } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { pipe, type Fd } from '../../native/ts/fd.ts'
 import type { Journal } from '../journal.ts'
+import { dropPrivileges, requireParent, type Privileges } from './privileges.ts'
 import { TextTail } from './text-tail.ts'
 
 /** The configuration key that names a program, for the error when it is missing. */
@@ -25,6 +26,8 @@ export interface DaemonOptions {
   cwd?: string
   /** CLONE_NEW* flags. */
   namespaces?: number
+  /** Whom it runs as; otherwise as the shim does, with its capabilities. */
+  privileges?: Privileges
   journal?: Journal | undefined
 }
 
@@ -42,9 +45,10 @@ export class Daemon {
   readonly #tail = new TextTail()
 
   /** Starts it. Throws Fault when the program is not there, SysError when it cannot be started. */
-  constructor({ program, args, pass, cwd, namespaces, journal }: DaemonOptions) {
+  constructor({ program, args, pass, cwd, namespaces, privileges, journal }: DaemonOptions) {
     const path = findProgram(program)
     this.name = path.slice(path.lastIndexOf('/') + 1)
+    const shim = sys.getpid()
     const { reader, writer } = pipe(`output of ${this.name}`)
     try {
       this.#child = spawn({
@@ -53,7 +57,12 @@ export class Daemon {
         env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C'],
         stdio: ['null', writer.number, writer.number],
         parentDeathSignal: SIGKILL,
-        beforeExec: () => void check('prctl', 'PR_SET_NO_NEW_PRIVS', sys.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)),
+        beforeExec: () => {
+          check('prctl', 'PR_SET_NO_NEW_PRIVS', sys.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+          if (!privileges) return
+          dropPrivileges(privileges)
+          requireParent(shim)
+        },
         ...(pass && { pass }),
         ...(cwd !== undefined && { cwd }),
         ...(namespaces !== undefined && { namespaces }),

@@ -1,16 +1,19 @@
 import * as sys from 'native:sys'
 import { sleep } from '../../native/ts/clock.ts'
-import { E, isErrno } from '../../native/ts/errno.ts'
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../../native/ts/constants/fcntl.ts'
+import { check, E, isErrno } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import type { Fd } from '../../native/ts/fd.ts'
+import { makeDirectory, removeTree } from '../../native/ts/file.ts'
 import { accept } from '../../native/ts/socket.ts'
 import { exitText } from '../../native/ts/child.ts'
 import { Daemon } from '../hypervisor/daemon.ts'
+import type { Privileges } from '../hypervisor/privileges.ts'
 import { connectHybrid } from './hybrid.ts'
 import { SocketDirectory } from './socket-directory.ts'
 import { controlPort, type GuestVsock, type VsockDevice, type VsockOptions } from './vsock.ts'
 
-/** Relative to the state directory, which is the daemon's working directory. */
+/** Relative to the socket directory, which is the daemon's working directory. */
 const vhostSocket = 'vhost-vsock.sock'
 const hybridSocket = 'vsock.sock'
 const agentSocket = `${hybridSocket}_${controlPort}`
@@ -43,16 +46,21 @@ export class VhostUserVsock implements GuestVsock {
   }
 
   async listen(): Promise<VsockDevice> {
-    const directory = this.#directory = new SocketDirectory(this.options.stateDir)
-    directory.remove(vhostSocket)
-    directory.remove(hybridSocket)
+    const { stateDir, journal } = this.options
+    const privileges = this.options.privileges?.()
+    const path = `${stateDir}/vsock`
+    removeTree(path)
+    makeDirectory(path, 0o700)
+    const directory = this.#directory = new SocketDirectory(path)
     // Before the daemon and the VMM: the guest may dial as soon as it runs.
     this.#listener = directory.listen(agentSocket)
+    if (privileges) for (const owned of [path, `${path}/${agentSocket}`]) give(owned, privileges)
     this.#daemon = new Daemon({
       program: { name: this.program, key: 'vsock.daemon' },
       args: ['--vm', `guest-cid=${guestCid},socket=${vhostSocket},uds-path=${hybridSocket},tx-buffer-size=${txBufferBytes}`],
-      cwd: this.options.stateDir,
-      journal: this.options.journal,
+      cwd: path,
+      ...(privileges && { privileges }),
+      journal,
     })
     this.#device = await this.#dialDaemon(directory, this.#daemon)
     return { kind: 'vhost-user', fd: this.#device.number, controlPort }
@@ -75,9 +83,8 @@ export class VhostUserVsock implements GuestVsock {
     this.#device?.close()
     await this.#daemon?.stop()
     if (!this.#directory) return
-    this.#directory.remove(vhostSocket)
-    this.#directory.remove(hybridSocket)
     this.#directory.close()
+    removeTree(this.#directory.path)
     this.#directory = undefined
   }
 
@@ -102,4 +109,9 @@ export class VhostUserVsock implements GuestVsock {
     this.#listener.close()
     this.#directory?.remove(agentSocket)
   }
+}
+
+/** Makes the daemon's user the owner. Throws SysError. */
+function give(path: string, { uid, gid }: Privileges): void {
+  check('chown', path, sys.fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW))
 }

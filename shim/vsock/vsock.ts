@@ -1,6 +1,7 @@
 import type { Fd } from '../../native/ts/fd.ts'
 import type { Journal } from '../journal.ts'
 import type { Daemon } from '../hypervisor/daemon.ts'
+import type { Privileges } from '../hypervisor/privileges.ts'
 
 /** vsock port on which the shim waits for the agent, where the port is the shim's to choose. */
 export const controlPort = 1024
@@ -32,7 +33,9 @@ export type VsockDevice =
   | { kind: 'vhost-user'; fd: number; controlPort: number }
 
 export interface VsockOptions {
-  /** Private directory for sockets. */
+  /** Private directory, in which the sockets get one of their own. */
   stateDir: string
+  /** Whom a daemon runs as, asked for when it starts (after the shim's fork); undefined: as the shim does. */
+  privileges?: (() => Privileges) | undefined
   journal?: Journal | undefined
 }

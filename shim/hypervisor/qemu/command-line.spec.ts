@@ -5,7 +5,7 @@ import { kernelCommandLine, qemuArguments, type CommandLineParts } from './comma
 const config = configFrom([])
 const parts: CommandLineParts = {
   sandboxId: 's1', hypervisor: config.hypervisor, guest: config.guest, verbose: false, accelerator: { kind: 'tcg', tscKhz: 2_100_000 },
-  qmpFd: 3, consoleFd: 4, vsock: { kind: 'vhost-user', fd: 5, controlPort: 1024 }, fsFd: 6,
+  qmpFd: 3, consoleFd: 4, vsock: { kind: 'vhost-user', fd: 5, controlPort: 1024 }, fsFd: 6, kernelFd: 7, initrdFd: 8, firmwareFd: 9,
 }
 const pairs = (words: string[]) => words.map((word, at) => (word.startsWith('-') ? `${word} ${words[at + 1] ?? ''}` : ''))
 
@@ -32,6 +32,10 @@ describe('qemuArguments', () => {
 
   it('leaves the system call filter out where it is switched off', () => {
     expect(qemuArguments({ ...parts, hypervisor: { ...parts.hypervisor, sandbox: false } })).not.toContain('-sandbox')
+  })
+
+  it('names kernel, image and firmware by descriptor: the VMM may have no right to walk their paths', () => {
+    expect(pairs(qemuArguments(parts))).toEqual(expect.arrayContaining(['-kernel /proc/self/fd/7', '-initrd /proc/self/fd/8', '-bios /proc/self/fd/9']))
   })
 
   it('names no unix socket path: everything is handed over open', () => {

@@ -7,16 +7,19 @@ import { shareTag } from '../hypervisor.ts'
 export interface CommandLineParts {
   sandboxId: string
   hypervisor: Config['hypervisor']
-  guest: Config['guest']
+  guest: Pick<Config['guest'], 'kernelParams'>
   /** Kernel messages on the console. */
   verbose: boolean
   accelerator: Accelerator
-  /** Connected sockets, from 3 on: QMP, console. */
+  /** Connected sockets: QMP, console, virtiofsd. */
   qmpFd: number
   consoleFd: number
-  vsock: VsockDevice
-  /** Connection to virtiofsd. */
   fsFd: number
+  vsock: VsockDevice
+  /** Open files. */
+  kernelFd: number
+  initrdFd: number
+  firmwareFd: number
 }
 
 /**
@@ -24,7 +27,7 @@ export interface CommandLineParts {
  * no file of the host decides about it.
  */
 export function qemuArguments(parts: CommandLineParts): string[] {
-  const { hypervisor, guest, accelerator } = parts
+  const { hypervisor, accelerator } = parts
   const memory = `${hypervisor.memoryMib}M`
   return [
     '-name', `kata-ts-${parts.sandboxId}`,
@@ -38,9 +41,9 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     '-m', memory,
     // Shared: the vhost-user daemons read and write the guest's memory.
     '-object', `memory-backend-memfd,id=mem,size=${memory},share=on`,
-    '-bios', guest.firmware,
-    '-kernel', guest.kernel,
-    '-initrd', guest.initrd,
+    '-bios', `/proc/self/fd/${parts.firmwareFd}`,
+    '-kernel', `/proc/self/fd/${parts.kernelFd}`,
+    '-initrd', `/proc/self/fd/${parts.initrdFd}`,
     '-append', kernelCommandLine(parts),
     '-chardev', `socket,id=qmp,fd=${parts.qmpFd}`, '-mon', 'chardev=qmp,mode=control',
     '-chardev', `socket,id=console,fd=${parts.consoleFd}`, '-serial', 'chardev:console',

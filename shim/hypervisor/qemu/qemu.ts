@@ -2,7 +2,7 @@ import * as sys from 'native:sys'
 import { exitText } from '../../../native/ts/child.ts'
 import { within } from '../../../native/ts/clock.ts'
 import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM } from '../../../native/ts/constants/socket.ts'
-import { R_OK, AT_FDCWD } from '../../../native/ts/constants/fcntl.ts'
+import { CLONE_NEWIPC, CLONE_NEWNET } from '../../../native/ts/constants/sched.ts'
 import { checked } from '../../../native/ts/errno.ts'
 import { Fault, story } from '../../../native/ts/fault.ts'
 import { Fd } from '../../../native/ts/fd.ts'
@@ -11,9 +11,11 @@ import { Owner } from '../../../native/ts/owner.ts'
 import type { Config } from '../../config/schema.ts'
 import { Virtiofsd } from '../../storage/virtiofsd.ts'
 import type { GuestVsock, VsockDevice } from '../../vsock/vsock.ts'
-import { chooseAccelerator } from '../accelerator.ts'
+import { chooseAccelerator, type Accelerator } from '../accelerator.ts'
 import { Daemon } from '../daemon.ts'
 import type { Hypervisor, HypervisorSandbox, VmmExit } from '../hypervisor.ts'
+import { lend } from '../lend.ts'
+import { sandboxPrivileges } from '../privileges.ts'
 import { qemuArguments } from './command-line.ts'
 import { Console } from './console.ts'
 import { Qmp } from './qmp.ts'
@@ -140,9 +142,9 @@ export class Qemu implements Hypervisor {
   async #launch(): Promise<void> {
     const { config, sandbox } = this
     requireMemory(config.hypervisor.memoryMib)
-    requireFile(config.guest.kernel, 'guest kernel', 'guest.kernel')
-    requireFile(config.guest.initrd, 'guest image', 'guest.initrd')
-    requireFile(config.guest.firmware, 'firmware', 'guest.firmware')
+    using kernel = lend(config.guest.kernel, 'guest kernel', 'guest.kernel')
+    using initrd = lend(config.guest.initrd, 'guest image', 'guest.initrd')
+    using firmware = lend(config.guest.firmware, 'firmware', 'guest.firmware')
     const accelerator = chooseAccelerator(config.hypervisor.accelerator, sandbox.log)
     this.#phase = 'daemons'
     this.#owner.defer('vsock', () => this.vsock.close())
@@ -154,7 +156,7 @@ export class Qemu implements Hypervisor {
     const vsock = await Promise.race([listening, this.#broken])
     if (this.vsock.daemon) this.#watch(this.vsock.daemon)
     this.#phase = 'vmm'
-    const qmp = this.#spawn({ vsock, fs: virtiofsd.device, accelerator })
+    const qmp = this.#spawn({ vsock, accelerator, files: { fs: virtiofsd.device, kernel, initrd, firmware } })
     sandbox.timeline.mark('vmm')
     await Promise.race([within(this.#greet(qmp), qmpLimitMs, 'the start of QEMU'), this.#broken])
     sandbox.timeline.mark('qmp')
@@ -173,7 +175,7 @@ export class Qemu implements Hypervisor {
   }
 
   /** Starts QEMU with its descriptors; gives the QMP session. */
-  #spawn({ vsock, fs, accelerator }: { vsock: VsockDevice; fs: Fd; accelerator: Parameters<typeof qemuArguments>[0]['accelerator'] }): Qmp {
+  #spawn({ vsock, accelerator, files }: Parts): Qmp {
     const { config, sandbox } = this
     const qmp = socketPair('QMP')
     using qmpTheirs = qmp.theirs
@@ -183,15 +185,19 @@ export class Qemu implements Hypervisor {
     using consoleTheirs = console.theirs
     const guestConsole = this.#console = new Console(console.ours, sandbox.log, () => sandbox.timeline.mark('kernel'))
     this.#owner.defer('console', () => guestConsole.close())
-    const [qmpFd, consoleFd, vsockFd, fsFd] = [3, 4, 5, 6]
+    // In the order of `pass`, from 3 on.
+    const [qmpFd, consoleFd, vsockFd, fsFd, kernelFd, initrdFd, firmwareFd] = [3, 4, 5, 6, 7, 8, 9]
     const vmm = this.#vmm = new Daemon({
       program: { name: config.hypervisor.path, key: 'hypervisor.path' },
       args: qemuArguments({
         sandboxId: sandbox.id, hypervisor: config.hypervisor, guest: config.guest, verbose: config.debug.console, accelerator,
-        qmpFd, consoleFd, vsock: { ...vsock, fd: vsockFd }, fsFd,
+        qmpFd, consoleFd, vsock: { ...vsock, fd: vsockFd }, fsFd, kernelFd, initrdFd, firmwareFd,
       }),
-      pass: [qmpTheirs.number, consoleTheirs.number, vsock.fd, fs.number],
+      pass: [qmpTheirs, consoleTheirs, { number: vsock.fd }, files.fs, files.kernel, files.initrd, files.firmware].map(file => file.number),
       cwd: '/',
+      // No network, no System V memory of the host within reach: what it needs is handed over open.
+      namespaces: CLONE_NEWNET | CLONE_NEWIPC,
+      ...(config.hypervisor.unprivileged && { privileges: sandboxPrivileges(accelerator.kind === 'kvm') }),
       journal: sandbox.journal,
     })
     this.#owner.defer('VMM', () => vmm.stop())
@@ -242,17 +248,18 @@ export class Qemu implements Hypervisor {
   }
 }
 
+/** What QEMU is started with; all descriptors are lent. */
+interface Parts {
+  vsock: VsockDevice
+  accelerator: Accelerator
+  files: { fs: Fd; kernel: Fd; initrd: Fd; firmware: Fd }
+}
+
 /** Guests together may be promised more than the host has, one alone may not: QEMU would start, and the guest die without a word. */
 function requireMemory(memoryMib: number): void {
   const totalKib = Number(/^MemTotal:\s+(\d+) kB$/m.exec(readText('/proc/meminfo', 64 * 1024))?.[1])
   if (memoryMib * 1024 <= totalKib) return
   throw new Fault(`a sandbox is to have ${memoryMib} MiB, and the host has ${Math.floor(totalKib / 1024)}`, { fix: 'lower hypervisor.memory_mib' })
-}
-
-function requireFile(path: string, what: string, key: string): void {
-  if (sys.faccessat(AT_FDCWD, path, R_OK, 0) !== 0) {
-    throw new Fault(`${what} ${path} cannot be read`, { fix: `build or install it, or set ${key} in the configuration` })
-  }
 }
 
 /** Both ends are the caller's; ours is non-blocking, theirs too (one flag for both), which QEMU sets in any case. */
