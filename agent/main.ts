@@ -1,0 +1,15 @@
+import './start-time.ts'
+import * as sys from 'native:sys'
+import { story } from '../native/ts/fault.ts'
+import { runGuest } from './guest.ts'
+import { printLine } from './log.ts'
+
+/** PID 1 of a guest, or a process of the host that serves containers without a VM. */
+if (sys.getpid() === 1) await runGuest()
+else {
+  const { runHost } = await import('./host.ts')
+  await runHost(sys.argv()).catch((error: unknown) => {
+    printLine(story(error))
+    sys.exit(1)
+  })
+}

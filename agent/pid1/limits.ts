@@ -1,0 +1,16 @@
+import * as sys from 'native:sys'
+import { check } from '../../native/ts/errno.ts'
+
+/** include/uapi/asm-generic/resource.h */
+const RLIMIT_NPROC = 6
+const RLIMIT_NOFILE = 7
+const RLIM_INFINITY = 0xffff_ffff_ffff_ffffn
+
+/**
+ * Resource limits that containers inherit where their spec says nothing. The kernel's own are meant for an init on
+ * a small machine: 1024 files, and so few processes that a 128 MiB guest could not run a usual service as a user.
+ */
+export function raiseLimits(): void {
+  check('prlimit', 'RLIMIT_NOFILE', sys.setrlimit(0, RLIMIT_NOFILE, 65_536n, 1_048_576n))
+  check('prlimit', 'RLIMIT_NPROC', sys.setrlimit(0, RLIMIT_NPROC, RLIM_INFINITY, RLIM_INFINITY))
+}

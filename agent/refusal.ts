@@ -1,0 +1,30 @@
+import { isErrno, E } from '../native/ts/errno.ts'
+import { Fault, story } from '../native/ts/fault.ts'
+import { SpecError } from '../protocol/oci/parse.ts'
+import { Code, RpcError } from '../protocol/ttrpc/status.ts'
+
+/** A request that cannot be done as things are, with the status it is answered with. */
+export class Refusal extends Fault {
+  override readonly name: string = 'Refusal'
+
+  constructor(readonly code: Code, what: string, options: { fix?: string; cause?: unknown } = {}) {
+    super(what, options)
+  }
+}
+
+export const notFound = (what: string): Refusal => new Refusal(Code.NotFound, what)
+export const alreadyExists = (what: string): Refusal => new Refusal(Code.AlreadyExists, what)
+export const wrongState = (what: string): Refusal => new Refusal(Code.FailedPrecondition, what)
+export const invalid = (what: string): Refusal => new Refusal(Code.InvalidArgument, what)
+
+/** What any failure is answered with: the whole chain of causes in one line, for there is no other place to look. */
+export function toRpcError(error: unknown): RpcError {
+  return new RpcError(codeOf(error), story(error), { cause: error })
+}
+
+function codeOf(error: unknown): Code {
+  if (error instanceof Refusal) return error.code
+  if (error instanceof SpecError) return Code.InvalidArgument
+  if (isErrno(error, E.ENOMEM, E.ENOSPC, E.EMFILE, E.ENFILE)) return Code.ResourceExhausted
+  return Code.Unknown
+}

@@ -1,0 +1,72 @@
+import * as sys from 'native:sys'
+import { Fault } from '../../native/ts/fault.ts'
+import type { CreateContainerRequest, CreateContainerResponse, Stdio as StdioRequest } from '../../protocol/gen/agent.ts'
+import { parseSpec } from '../../protocol/oci/parse.ts'
+import type { Spec } from '../../protocol/oci/spec.ts'
+import type { Container } from '../container/container.ts'
+import { requireIdentifier } from '../identifier.ts'
+import { invalid } from '../refusal.ts'
+import { SandboxContainer } from '../sandbox/container.ts'
+import { type ProcessNames, SandboxProcess } from '../sandbox/process.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
+import { Stdio } from '../streams/stdio.ts'
+
+/** What a request without stdio means: /dev/null on all three. */
+const noStdio: StdioRequest = { stdinStream: 0n, stdoutStream: 0n, stderrStream: 0n, terminal: false, width: 0, height: 0 }
+
+/** CreateContainer: up to `created`. On failure nothing of the container is left, and its id is free again. */
+export async function createContainer(sandbox: Sandbox, request: CreateContainerRequest): Promise<Partial<CreateContainerResponse>> {
+  const { containerId: id } = request
+  requireIdentifier('container', id)
+  sandbox.requireRoomFor(id)
+  const spec = withTerminal(parseSpec(sys.utf8Decode(request.spec, 0, request.spec.length)), request.stdio)
+  const init = openProcess(sandbox, { containerId: id, execId: '' }, request.stdio)
+  using _held = init.hold()
+  const made = make(sandbox, id, spec, init)
+  const known = new SandboxContainer(id, init, made.then(() => {}, () => {}))
+  sandbox.add(known)
+  try {
+    const container = await made
+    known.ready(container, container.onOom(() => sandbox.parts.events.outOfMemory({ containerId: id })))
+    return { pid: container.init.pid }
+  } catch (cause) {
+    sandbox.remove(id)
+    init.close()
+    throw cause
+  }
+}
+
+/** A process with its streams reserved, not yet running. */
+export function openProcess(sandbox: Sandbox, names: ProcessNames, stdio: StdioRequest | undefined): SandboxProcess {
+  const { streams, events } = sandbox.parts
+  const what = names.execId === '' ? names.containerId : `${names.containerId}/${names.execId}`
+  return new SandboxProcess(names, Stdio.open(what, stdio ?? noStdio, { streams, events }), events)
+}
+
+/** The container library is loaded here, while the host prepares: not before the agent dials. */
+async function make(sandbox: Sandbox, id: string, spec: Spec, init: SandboxProcess): Promise<Container> {
+  const { reaper, log, cgroupPath } = sandbox.parts
+  const library = await import('../container/container.ts')
+  return reaper.birth(async () => {
+    const container = await create()
+    init.run(container.init, reaper)
+    return container
+  })
+
+  async function create(): Promise<Container> {
+    try {
+      return await library.Container.create({
+        id, spec, bundle: '/', io: init.stdio.takeIo(), cgroupPath: cgroupPath(id), warn: message => log.warn(message, { container: id }),
+      })
+    } catch (cause) {
+      throw new Fault(`create container ${id}`, { cause })
+    }
+  }
+}
+
+/** The request's stdio decides about the terminal; a spec that says otherwise is a mistake of the shim's. */
+function withTerminal(spec: Spec, stdio: StdioRequest | undefined): Spec {
+  const terminal = stdio?.terminal ?? false
+  if (!spec.process) throw invalid('config.json has no process')
+  return (spec.process.terminal ?? false) === terminal ? spec : { ...spec, process: { ...spec.process, terminal } }
+}

@@ -1,0 +1,27 @@
+import * as sys from 'native:sys'
+import { MNT_DETACH } from '../../native/ts/constants/mount.ts'
+import { check, E } from '../../native/ts/errno.ts'
+import type { CreateSandboxRequest } from '../../protocol/gen/agent.ts'
+import { setClock } from './clock.ts'
+import { seedRandom } from './entropy.ts'
+import { writeResolvConf } from './resolv-conf.ts'
+import { mountShare, shareDir } from './share.ts'
+import { applySysctls } from './sysctl.ts'
+
+/** Makes the guest the sandbox's: time, randomness, name, resolver, sysctls, and the host's share. Throws with the step that failed. */
+export function prepareGuest(request: CreateSandboxRequest): void {
+  if (request.realtimeNs !== 0n) setClock(request.realtimeNs)
+  if (request.entropy.length > 0) seedRandom(request.entropy)
+  if (request.hostname !== '') check('sethostname', request.hostname, sys.sethostname(request.hostname))
+  if (request.dns.length > 0) writeResolvConf(request.dns)
+  applySysctls(request.sysctls)
+  if (request.shareTag !== '') mountShare(request.shareTag)
+}
+
+/** Unmounts the share, with what is left below it, and writes what is dirty. */
+export function releaseGuest(): void {
+  const unmounted = sys.umount2(shareDir, MNT_DETACH)
+  // EINVAL: it was never mounted.
+  if (unmounted !== -E.EINVAL) check('umount', shareDir, unmounted)
+  sys.sync()
+}

@@ -1,0 +1,79 @@
+import { Fault } from '../../native/ts/fault.ts'
+import type { CreateSandboxRequest } from '../../protocol/gen/agent.ts'
+import type { Events } from '../events.ts'
+import type { Log } from '../log.ts'
+import type { Reaper } from '../pid1/reaper.ts'
+import { alreadyExists, notFound, wrongState } from '../refusal.ts'
+import type { Streams } from '../streams/streams.ts'
+import type { SandboxContainer } from './container.ts'
+
+/** What the agent's parts are, made once at start-up. */
+export interface AgentParts {
+  log: Log
+  events: Events
+  reaper: Reaper
+  streams: Streams
+  /** Sets up the machine for a sandbox; on a host without a VM there is nothing of the kind to do. */
+  prepareMachine: (request: CreateSandboxRequest) => void
+  /** Takes it down again, when the last container is gone. */
+  releaseMachine: () => void
+  /** Directory of a container's cgroup below the hierarchy's root. */
+  cgroupPath: (containerId: string) => string
+  /** Called when the sandbox was destroyed and the answer is on its way. */
+  end: (reason: string) => void
+}
+
+/** Containers that may exist at a time; a pod has a handful. */
+const maxContainers = 1024
+
+/** - `new`: nothing was asked for yet. - `ready`. - `destroyed`: the end of the VM is near. */
+type State = 'new' | 'ready' | 'destroyed'
+
+/** The one sandbox that this agent serves. */
+export class Sandbox {
+  #state: State = 'new'
+  readonly #containers = new Map<string, SandboxContainer>()
+
+  constructor(readonly parts: AgentParts) {}
+
+  /** new → ready. Throws what preparing throws, and stays new then. */
+  create(request: CreateSandboxRequest): void {
+    if (this.#state !== 'new') throw alreadyExists(`the sandbox was created already (it is ${this.#state})`)
+    try {
+      this.parts.prepareMachine(request)
+    } catch (cause) {
+      throw new Fault(`create sandbox ${request.sandboxId}`, { cause })
+    }
+    this.#state = 'ready'
+  }
+
+  destroyed(): void {
+    this.#state = 'destroyed'
+  }
+
+  get containers(): SandboxContainer[] {
+    return [...this.#containers.values()]
+  }
+
+  /** Throws Refusal(NotFound). */
+  container(id: string): SandboxContainer {
+    const container = this.#containers.get(id)
+    if (!container) throw notFound(`container ${id} does not exist`)
+    return container
+  }
+
+  /** Throws Refusal when the sandbox is not ready, the id is taken, or there are too many. */
+  requireRoomFor(id: string): void {
+    if (this.#state !== 'ready') throw wrongState(this.#state === 'new' ? 'no sandbox: CreateSandbox comes first' : 'the sandbox was destroyed')
+    if (this.#containers.has(id)) throw alreadyExists(`container ${id} exists already`)
+    if (this.#containers.size >= maxContainers) throw wrongState(`the sandbox has ${maxContainers} containers; delete some first`)
+  }
+
+  add(container: SandboxContainer): void {
+    this.#containers.set(container.id, container)
+  }
+
+  remove(id: string): void {
+    this.#containers.delete(id)
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Stream connections, from their arrival until a process takes them.
+ *
+ *   host                                agent
+ *    │ ── connect to port 1025 ─────────▶ │  accepted; at most 256 wait, 10 s each
+ *    │ ── KTSTREAM <id> ────────────────▶ │  matched with the process that expects the id: before or after its RPC
+ *    │ ◀═══════════ bytes ══════════════▶ │  one direction each, moved by a pump
+ */
+import * as sys from 'native:sys'
+import { EPOLLIN } from '../../native/ts/constants/epoll.ts'
+import { SOCK_NONBLOCK } from '../../native/ts/constants/socket.ts'
+import { check, E } from '../../native/ts/errno.ts'
+import { Fd } from '../../native/ts/fd.ts'
+import type { Log } from '../log.ts'
+import { alreadyExists } from '../refusal.ts'
+import { headerBytes, parseHeader } from './header.ts'
+
+const maxWaiting = 256
+const waitLimitMs = 10_000
+/** Accepted in one turn of the loop at the most: a flood of connections must not starve the rest. */
+const maxAcceptsATurn = 32
+
+/** A connection that nobody has taken yet, with what was read of its header. */
+interface Arrival {
+  connection: Fd
+  header: Uint8Array
+  got: number
+  id: bigint | undefined
+  timer: number
+}
+
+/** A stream that a process waits for. */
+export interface Expected {
+  /** Called once with the connection, which the callee owns. Never inside expect(). */
+  onConnection(take: (connection: Fd) => void): void
+  /** No longer wanted: a later connection of this id is refused after its time. Idempotent. */
+  cancel(): void
+}
+
+export class Streams {
+  readonly #arrivals = new Set<Arrival>()
+  readonly #expected = new Map<bigint, (connection: Fd) => void>()
+
+  /** Takes ownership of `listener`. `admits` judges a new connection by its peer: anyone in the guest can dial. */
+  constructor(private readonly listener: Fd, private readonly admits: (connection: number) => boolean, private readonly log: Log) {
+    check('epoll_ctl', listener.what, sys.watch(listener.number, EPOLLIN, () => this.#accept()))
+  }
+
+  /** Connections that wait for their process. */
+  get waiting(): number {
+    return this.#arrivals.size
+  }
+
+  /** Reserves stream `id`. Throws Refusal(AlreadyExists) when a process expects it already. */
+  expect(id: bigint): Expected {
+    if (this.#expected.has(id)) throw alreadyExists(`stream ${id} is expected by a process already`)
+    let take: ((connection: Fd) => void) | undefined
+    let early: Fd | undefined
+    let isWanted = true
+    this.#expected.set(id, connection => {
+      this.#expected.delete(id)
+      if (take) take(connection)
+      else early = connection
+    })
+    for (const arrival of [...this.#arrivals]) if (arrival.id === id) this.#match(arrival)
+    return {
+      onConnection: callback => {
+        take = callback
+        if (!early) return
+        const connection = early
+        early = undefined
+        callback(connection)
+      },
+      cancel: () => {
+        if (!isWanted) return
+        isWanted = false
+        if (take === undefined) early?.close()
+        this.#expected.delete(id)
+      },
+    }
+  }
+
+  #accept(): void {
+    for (let turn = 0; turn < maxAcceptsATurn; turn++) {
+      const number = sys.accept4(this.listener.number, SOCK_NONBLOCK)
+      if (number < 0) {
+        if (number !== -E.EAGAIN && number !== -E.ECONNABORTED) this.log.warn(`accept on ${this.listener.what}: errno ${-number}`)
+        return
+      }
+      const connection = new Fd(number, 'stream connection')
+      if (!this.admits(number) || this.#arrivals.size >= maxWaiting) connection.close()
+      else this.#greet(connection)
+    }
+  }
+
+  #greet(connection: Fd): void {
+    const timer = sys.setTimer(waitLimitMs, () => this.#refuse(arrival, arrival.id === undefined ? 'sent no header' : `names stream ${arrival.id}, which no process expects`))
+    const arrival: Arrival = { connection, header: new Uint8Array(headerBytes), got: 0, id: undefined, timer }
+    this.#arrivals.add(arrival)
+    check('epoll_ctl', connection.what, sys.watch(connection.number, EPOLLIN, () => this.#readHeader(arrival)))
+  }
+
+  /** Exactly the header: what follows belongs to the stream. */
+  #readHeader(arrival: Arrival): void {
+    const { connection, header, got } = arrival
+    const more = sys.recv(connection.number, header, got, headerBytes - got, 0)
+    if (more === -E.EAGAIN) return
+    if (more <= 0) {
+      this.#refuse(arrival, 'ended within its header')
+      return
+    }
+    arrival.got += more
+    if (arrival.got < headerBytes) return
+    sys.unwatch(connection.number)
+    arrival.id = parseHeader(header)
+    if (arrival.id === undefined) this.#refuse(arrival, 'sent a malformed header')
+    else this.#match(arrival)
+  }
+
+  #match(arrival: Arrival): void {
+    const take = arrival.id === undefined ? undefined : this.#expected.get(arrival.id)
+    if (!take) return
+    this.#forget(arrival)
+    take(arrival.connection)
+  }
+
+  #refuse(arrival: Arrival, why: string): void {
+    this.#forget(arrival)
+    if (arrival.id === undefined) sys.unwatch(arrival.connection.number)
+    arrival.connection.close()
+    this.log.warn(`a stream connection was refused: it ${why}`)
+  }
+
+  #forget(arrival: Arrival): void {
+    sys.clearTimer(arrival.timer)
+    this.#arrivals.delete(arrival)
+  }
+}

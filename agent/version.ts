@@ -1,0 +1,2 @@
+/** Told to the shim in CreateSandbox. */
+export const agentVersion = '0.1.0'
