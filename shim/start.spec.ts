@@ -1,0 +1,96 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { E } from '../native/ts/errno.ts'
+import { fake } from '../native/ts/fake/sys.ts'
+import { parseFlags } from './flags.ts'
+import { start } from './start.ts'
+import { Timeline } from './timeline.ts'
+
+const flags = parseFlags(['-namespace', 'default', '-id', 's1', '-address', '/run/containerd.sock', '-publish-binary', '/usr/bin/containerd', 'start'])
+const bundle = '/run/bundle'
+
+/** A host on which `start` succeeds; the fork gives the parent's side. */
+function host(annotations: Record<string, string> = {}): { out: () => string } {
+  fake.reset()
+  let out = ''
+  fake.put(`${bundle}/config.json`, JSON.stringify({ ociVersion: '1.1.0', annotations }))
+  fake.put('/proc/1/oom_score_adj', '-999\n')
+  fake.put('/proc/self/oom_score_adj', '-999\n')
+  fake.makeParents('/run/x')
+  fake.onCall('getcwd', () => bundle)
+  fake.onCall('getppid', () => 1)
+  fake.onCall('read', () => 0)
+  fake.onCall('fork', () => 4242)
+  fake.onCall('connectUnix', () => -E.ENOENT)
+  fake.onCall('write', (fd: number, bytes: Uint8Array, offset: number, length: number) => {
+    if (fd === 1) out += new TextDecoder().decode(bytes.subarray(offset, offset + length))
+    return length
+  })
+  return { out: () => out }
+}
+
+/** What a sandbox would leave on the host; `/` only had its propagation changed. */
+function left(): string[] {
+  return [...fake.nodes.keys()].filter(path => path.startsWith('/run/kata-ts/default/') || path.startsWith('/run/containerd/s/')).concat(fake.held().mounts.filter(target => target !== '/'))
+}
+
+beforeEach(() => fake.reset())
+
+describe('start', () => {
+  it('prints the address of a socket named by a SHA-256, and leaves it in the bundle for containerd 1.6', () => {
+    const { out } = host()
+    start(flags, new Timeline())
+    expect(out()).toMatch(/^unix:\/\/\/run\/containerd\/s\/[0-9a-f]{64}$/)
+    expect(fake.text(`${bundle}/address`)).toBe(out())
+    expect(fake.callsOf('fork')).toHaveLength(1)
+    expect(fake.callsOf('writeFile').find(([, path]) => path === '/proc/self/oom_score_adj')?.[2]).toBe('-998')
+  })
+
+  it('gives the address of the shim that answers already', () => {
+    const { out } = host()
+    fake.onCall('connectUnix', () => 0)
+    start(flags, new Timeline())
+    expect(out()).toMatch(/^unix:/)
+    expect(fake.callsOf('fork')).toEqual([])
+    expect(left()).toEqual([])
+  })
+
+  it('joins the shim of the sandbox that the annotations name, and starts none of its own', () => {
+    const alone = host()
+    start(flags, new Timeline())
+    const grouped = host({ 'io.kubernetes.cri.sandbox-id': 's1' })
+    fake.onCall('connectUnix', () => 0)
+    start({ ...flags, id: 'c2' }, new Timeline())
+    expect(grouped.out()).toBe(alone.out())
+    host({ 'io.kubernetes.cri.sandbox-id': 'gone' })
+    expect(() => start({ ...flags, id: 'c2' }, new Timeline())).toThrow('sandbox gone of container c2 is not running')
+    expect(left()).toEqual([])
+  })
+
+  it('names a malformed config.json', () => {
+    host()
+    fake.put(`${bundle}/config.json`, '[]')
+    expect(() => start(flags, new Timeline())).toThrow('config.json does not hold a JSON object')
+  })
+
+  it('leaves nothing, whichever call fails', () => {
+    host()
+    start(flags, new Timeline())
+    const made = fake.calls.map(call => call.name)
+    const upTo = made.indexOf('fork')
+    expect(upTo).toBeGreaterThan(10)
+    let thrown = 0
+    for (let at = 0; at < upTo; at++) {
+      const name = made[at] ?? ''
+      host()
+      fake.fail(name, E.EIO, made.slice(0, at).filter(earlier => earlier === name).length)
+      try {
+        start(flags, new Timeline())
+      } catch {
+        thrown++
+        expect(left(), `after call ${at}, ${name}, failed`).toEqual([])
+        expect(fake.callsOf('fork')).toEqual([])
+      }
+    }
+    expect(thrown).toBeGreaterThan(10)
+  })
+})
