@@ -33,10 +33,15 @@ export function mask(root: Root, paths: readonly string[]): void {
       using at = root.find(path)
       if (!at) continue
       if (isDirectory(at)) {
-        // One empty file system serves them all.
-        empty ??= makeFilesystem({ type: 'tmpfs', source: 'tmpfs', flags: [], data: ['size=0k', 'mode=755'], attributes: { set: MOUNT_ATTR_RDONLY, clear: 0 } })
-        using cover = cloneTree(empty.number, '', false, `mask of ${path}`)
-        attach(cover, at)
+        // One empty file system serves them all: attached to the first, cloned from there. Linux before 6.15
+        // clones no mount that is still detached (open_tree(2), EINVAL).
+        if (empty) {
+          using cover = cloneTree(empty.number, '', false, `mask of ${path}`)
+          attach(cover, at)
+        } else {
+          empty = makeFilesystem({ type: 'tmpfs', source: 'tmpfs', flags: [], data: ['size=0k', 'mode=755'], attributes: { set: MOUNT_ATTR_RDONLY, clear: 0 } })
+          attach(empty, at)
+        }
       } else {
         using cover = cloneTree(nullDevice.number, '', false, `mask of ${path}`)
         attach(cover, at)
