@@ -54,7 +54,7 @@ func messages() []message {
 		encoded("exit before the epoch", &taskv3.WaitResponse{ExitStatus: 1, ExitedAt: timestamppb.New(time.Unix(-62_135_596_800, 0))}),
 		encoded("pids with an exec", &taskv3.PidsResponse{Processes: []*task.ProcessInfo{{Pid: 1}, {Pid: 7, Info: packed(&options.ProcessDetails{ExecID: "e"})}}}),
 		encoded("update", &taskv3.UpdateTaskRequest{
-			ID: "c1", Annotations: map[string]string{"b": "2", "a": ""},
+			ID: "c1", Annotations: map[string]string{"b": "2", "a": "1"},
 			Resources: &anypb.Any{TypeUrl: "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources", Value: []byte(`{"cpu":{"shares":2}}`)},
 		}),
 		encoded("exec", &taskv3.ExecProcessRequest{ID: "c1", ExecID: "e", Terminal: true, Stdout: "fifo", Spec: &anypb.Any{TypeUrl: "types.containerd.io/opencontainers/runtime-spec/1/Process", Value: []byte("{}")}}),
