@@ -111,6 +111,8 @@ export class Child {
 export function spawn(options: SpawnOptions): Child {
   const { reader, writer } = pipe(`start of ${options.path}`)
   using _reader = reader
+  // Owned by both: the child closes its copy by execve(2).
+  using _writer = writer
   const cloned = checked('clone3', options.path, sys.clone3({ flags: options.namespaces ?? 0, exitSignal: SIGCHLD }))
   if (cloned.pid === 0) becomeProgram(options, writer)
   writer.close()

@@ -21,7 +21,10 @@ export class Connection {
 
   /** Takes ownership of `fd`, which must be non-blocking. Reading starts with the next turn of the loop. */
   constructor(readonly fd: Fd) {
-    check('epoll_ctl', fd.what, sys.watch(fd.number, EPOLLIN, events => this.#ready(events)))
+    const watching = sys.watch(fd.number, EPOLLIN, events => this.#ready(events))
+    // The descriptor is ours from the first line on, also when there will be no connection.
+    if (watching < 0) fd.close()
+    check('epoll_ctl', fd.what, watching)
   }
 
   /** `receive` is given each chunk; the bytes are its own to keep. */

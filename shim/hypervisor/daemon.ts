@@ -4,6 +4,7 @@ import { EPOLLIN } from '../../native/ts/constants/epoll.ts'
 import { AT_FDCWD, F_SETFL, O_NONBLOCK, X_OK } from '../../native/ts/constants/fcntl.ts'
 import { PR_SET_NO_NEW_PRIVS } from '../../native/ts/constants/prctl.ts'
 import { SIGKILL } from '../../native/ts/constants/signal.ts'
+import { P_PID, WEXITED } from '../../native/ts/constants/wait.ts'
 import { check } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { pipe, type Fd } from '../../native/ts/fd.ts'
@@ -38,7 +39,7 @@ export interface DaemonOptions {
 export class Daemon {
   readonly name: string
   readonly pid: number
-  /** Resolves once it is dead and reaped, and its last words are read. */
+  /** Resolves once it is dead and reaped, and its last words are read. Rejects when its end cannot be waited for; it is dead then, too. */
   readonly exited: Promise<Exit>
   readonly #child: Child
   readonly #output: Fd
@@ -75,12 +76,19 @@ export class Daemon {
     }
     this.pid = this.#child.pid
     this.#output = reader
-    this.#listen()
-    this.exited = this.#child.wait().then(exit => {
+    try {
+      this.#listen()
+    } catch (error) {
+      this.#child[Symbol.dispose]()
+      reader.close()
+      throw error
+    }
+    this.exited = this.#child.wait().finally(() => {
       this.#drain()
       this.#closeOutput()
-      return exit
     })
+    // A process whose end would go unnoticed must not stay. Who waits for it is told the reason.
+    this.exited.catch(() => this.#reapNow())
     // A pid that cannot be noted is no reason to fail: it dies with the shim, the journal only lets `delete` wait for that.
     try {
       journal?.recordProcess(this.pid)
@@ -94,7 +102,7 @@ export class Daemon {
   /** Kills it with SIGKILL and waits until it is reaped. Idempotent. */
   async stop(): Promise<void> {
     this.kill(SIGKILL)
-    await this.exited
+    await this.exited.catch(() => {})
   }
 
   kill(signal: number): void {
@@ -109,6 +117,12 @@ export class Daemon {
   /** The last lines of what it printed; empty when it printed nothing. */
   lastWords(lines = 4): string {
     return this.#tail.lastLines(lines)
+  }
+
+  #reapNow(): void {
+    this.kill(SIGKILL)
+    sys.waitid(P_PID, this.pid, WEXITED)
+    this.#child.pidfd.close()
   }
 
   #listen(): void {

@@ -1,5 +1,5 @@
 import * as sys from 'native:sys'
-import { exitText } from '../../../native/ts/child.ts'
+import { exitText, type Exit } from '../../../native/ts/child.ts'
 import { within } from '../../../native/ts/clock.ts'
 import { AF_UNIX, SOCK_NONBLOCK, SOCK_STREAM } from '../../../native/ts/constants/socket.ts'
 import { CLONE_NEWIPC, CLONE_NEWNET } from '../../../native/ts/constants/sched.ts'
@@ -201,22 +201,29 @@ export class Qemu implements Hypervisor {
       journal: sandbox.journal,
     })
     this.#owner.defer('VMM', () => vmm.stop())
-    void vmm.exited.then(exit => {
-      this.#fail(new Fault(`${vmm.name} ${exitText(exit)}`))
-      this.#vmmExit({ ...exit, text: `${vmm.name} ${exitText(exit)}` })
-    })
+    vmm.exited.then(
+      exit => this.#vmmEnded({ ...exit, text: `${vmm.name} ${exitText(exit)}` }),
+      (error: unknown) => this.#fail(new Fault(story(error), { cause: error })),
+    )
     return this.#qmp
+  }
+
+  #vmmEnded(exit: VmmExit): void {
+    this.#fail(new Fault(exit.text))
+    this.#vmmExit(exit)
   }
 
   /** A VM without one of its daemons hangs at its next access: it is ended, and the death of the daemon is what is told. */
   #watch(daemon: Daemon): void {
-    void daemon.exited.then(async exit => {
-      // Both daemons end by themselves, with status 0, when the VMM does: its own end may be noticed just after theirs.
-      if (exit.status === 0 && this.#vmm) await within(this.#vmm.exited, endLagMs, 'the end of the VMM').catch(() => {})
-      if (this.#stopping || this.#vmm?.exit) return
-      this.#fail(new Fault(`${daemon.name} ${exitText(exit)}`))
-      void this.#vmm?.stop()
-    })
+    daemon.exited.then(exit => this.#daemonEnded(daemon, exit), (error: unknown) => this.#fail(new Fault(story(error), { cause: error })))
+  }
+
+  async #daemonEnded(daemon: Daemon, exit: Exit): Promise<void> {
+    // Both daemons end by themselves, with status 0, when the VMM does: its own end may be noticed just after theirs.
+    if (exit.status === 0 && this.#vmm) await within(this.#vmm.exited, endLagMs, 'the end of the VMM').catch(() => {})
+    if (this.#stopping || this.#vmm?.exit) return
+    this.#fail(new Fault(`${daemon.name} ${exitText(exit)}`))
+    await this.#vmm?.stop()
   }
 
   #fail(fault: Fault): void {
