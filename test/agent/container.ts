@@ -1,0 +1,122 @@
+/** Containers and processes in a test's guest, with their streams at this end. */
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { type Guest, shareDir } from './guest.ts'
+
+const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+
+const capabilities = ['CAP_CHOWN', 'CAP_KILL', 'CAP_SETUID', 'CAP_SETGID', 'CAP_NET_RAW', 'CAP_SYS_CHROOT', 'CAP_MKNOD']
+
+export function processOf(args: readonly string[], terminal = false) {
+  return {
+    args, terminal, cwd: '/', user: { uid: 0, gid: 0 }, env: ['PATH=/bin', 'TERM=xterm'], noNewPrivileges: true,
+    capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+  }
+}
+
+/** A config.json as the shim sends it. */
+export function specOf(args: readonly string[], terminal = false, resources: object = {}) {
+  return {
+    ociVersion: '1.1.0', process: processOf(args, terminal), root: { path: `${shareDir}/rootfs` }, hostname: 'inside',
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=65536k'] },
+      { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+      { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+      { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'] },
+    ],
+    linux: { namespaces: ['pid', 'ipc', 'uts', 'mount', 'cgroup'].map(type => ({ type })), resources },
+  }
+}
+
+export interface Ended {
+  status: number
+  stdout: Buffer
+  stderr: Buffer
+}
+
+let lastStream = 0n
+
+/** The three streams of a process (two with a terminal), as the shim holds them. */
+export class Streams {
+  readonly #chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
+  readonly #got = { stdout: 0, stderr: 0 }
+  sent = 0n
+
+  private constructor(readonly guest: Guest, readonly ids: { stdin: bigint; stdout: bigint; stderr: bigint }, readonly sockets: { stdin?: Socket; stdout: Socket; stderr?: Socket }, readonly terminal: boolean) {
+    this.#collect('stdout', sockets.stdout)
+    if (sockets.stderr) this.#collect('stderr', sockets.stderr)
+  }
+
+  static async open(guest: Guest, { stdin = false, terminal = false } = {}): Promise<Streams> {
+    const ids = { stdin: stdin ? ++lastStream : 0n, stdout: ++lastStream, stderr: terminal ? 0n : ++lastStream }
+    const open = (id: bigint): Promise<Socket | undefined> => id === 0n ? Promise.resolve(undefined) : guest.stream(id)
+    const [input, output, errors] = await Promise.all([open(ids.stdin), guest.stream(ids.stdout), open(ids.stderr)])
+    return new Streams(guest, ids, { ...(input ? { stdin: input } : {}), stdout: output, ...(errors ? { stderr: errors } : {}) }, terminal)
+  }
+
+  get request() {
+    return { stdinStream: this.ids.stdin, stdoutStream: this.ids.stdout, stderrStream: this.ids.stderr, terminal: this.terminal, width: 80, height: 24 }
+  }
+
+  text(name: 'stdout' | 'stderr'): string {
+    return Buffer.concat(this.#chunks[name]).toString('latin1')
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    const { stdin } = this.sockets
+    this.sent += BigInt(bytes.length)
+    if (stdin && !stdin.write(bytes)) await once(stdin, 'drain')
+  }
+
+  /** Resolves when every announced byte is here; then closes, the host first. */
+  async drained(): Promise<{ stdout: Buffer; stderr: Buffer }> {
+    await this.#end('stdout')
+    if (this.sockets.stderr) await this.#end('stderr')
+    for (const socket of Object.values(this.sockets)) socket.destroy()
+    return { stdout: Buffer.concat(this.#chunks.stdout), stderr: Buffer.concat(this.#chunks.stderr) }
+  }
+
+  /** Until `text` came on the terminal or stdout. */
+  async until(text: string): Promise<void> {
+    while (!this.text('stdout').includes(text)) await once(this.sockets.stdout, 'data')
+  }
+
+  #collect(name: 'stdout' | 'stderr', socket: Socket): void {
+    socket.on('data', (chunk: Buffer) => {
+      this.#chunks[name].push(chunk)
+      this.#got[name] += chunk.length
+    })
+  }
+
+  async #end(name: 'stdout' | 'stderr'): Promise<void> {
+    const { bytes } = await this.guest.event('streamEnd', end => end.streamId === this.ids[name])
+    const socket = name === 'stdout' ? this.sockets.stdout : this.sockets.stderr
+    while (socket && BigInt(this.#got[name]) < bytes) await once(socket, 'data')
+    if (BigInt(this.#got[name]) !== bytes) throw new Error(`${name}: ${this.#got[name]} bytes came, ${bytes} were announced`)
+  }
+}
+
+/** Creates and starts a container; `finish` waits for its exit and every byte of output, and deletes it. */
+export async function run(guest: Guest, id: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean; resources?: object; exec?: boolean } = {}) {
+  const streams = await Streams.open(guest, options)
+  await guest.agent.createContainer({ containerId: id, spec: encode(specOf(args, options.terminal, options.resources)), stdio: streams.request })
+  await guest.agent.startContainer({ containerId: id })
+  const finish = async (): Promise<Ended> => {
+    const exit = await guest.event('exit', value => value.containerId === id && value.execId === '')
+    const output = await streams.drained()
+    await guest.agent.deleteContainer({ containerId: id, force: false })
+    return { status: exit.exitStatus, ...output }
+  }
+  return { streams, finish }
+}
+
+export async function exec(guest: Guest, id: string, execId: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean } = {}) {
+  const streams = await Streams.open(guest, options)
+  await guest.agent.execProcess({ containerId: id, execId, process: encode(processOf(args, options.terminal)), stdio: streams.request })
+  const finish = async (): Promise<Ended> => {
+    const exit = await guest.event('exit', value => value.containerId === id && value.execId === execId)
+    return { status: exit.exitStatus, ...await streams.drained() }
+  }
+  return { streams, finish }
+}
