@@ -31,7 +31,9 @@ pub fn run() -> ! {
             unsafe { libc::_exit(0) }
         }
         let timeout = if pumping { Some(0) } else { TIMERS.0.borrow().until_next(sys::clocks::monotonic_ns()) };
-        for event in wait(timeout) {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
+        let count = wait(&mut events, timeout);
+        for event in &events[..count] {
             dispatch(Token::unpack(event.u64), event.events);
         }
         pump::run_ready();
@@ -44,26 +46,20 @@ fn is_alive() -> bool {
 }
 
 /// epoll_pwait2(2), which takes nanoseconds. Linux 5.11; the callers' kernels are 5.15 and newer.
-fn wait(timeout_ns: Option<u64>) -> Vec<libc::epoll_event> {
-    let mut events: Vec<libc::epoll_event> = Vec::with_capacity(BATCH);
+fn wait(events: &mut [libc::epoll_event], timeout_ns: Option<u64>) -> usize {
     let timeout = timeout_ns.map(|ns| libc::timespec {
         tv_sec: (ns / 1_000_000_000) as _,
         tv_nsec: (ns % 1_000_000_000) as _,
     });
     let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     let epoll = super::epoll_fd().unwrap_or_else(|errno| die(&format!("epoll_create1: errno {errno}")));
-    // SAFETY: the kernel writes at most BATCH events into the vector's capacity and says how many.
-    unsafe {
-        let seen = libc::syscall(libc::SYS_epoll_pwait2, epoll, events.as_mut_ptr(), BATCH, timeout, 0usize, 8usize);
-        if seen < 0 {
-            let errno = super::errno();
-            if errno != libc::EINTR {
-                die(&format!("epoll_pwait2 on {}: errno {errno}", EPOLL.0.get()));
-            }
-        }
-        events.set_len(seen.max(0) as usize);
+    let start = events.as_mut_ptr();
+    // SAFETY: the kernel writes at most as many events as the slice holds.
+    let seen = unsafe { libc::syscall(libc::SYS_epoll_pwait2, epoll, start, events.len(), timeout, 0usize, 8usize) };
+    if seen < 0 && super::errno() != libc::EINTR {
+        die(&format!("epoll_pwait2 on {}: errno {}", EPOLL.0.get(), super::errno()));
     }
-    events
+    seen.max(0) as usize
 }
 
 /// An event of a watch that an earlier callback of the same batch removed is dropped.

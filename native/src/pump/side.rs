@@ -143,9 +143,25 @@ impl Side {
 
     /// Whether poll(2) reports `events`, an error or a hang-up now.
     pub fn polls(&self, events: i16) -> bool {
+        self.poll(events) != 0
+    }
+
+    /// Whether nothing is left to read and nobody can write any more, found out without reading.
+    pub fn is_at_end(&self) -> bool {
+        if let Kind::Socket { .. } = self.kind {
+            let mut byte = 0u8;
+            let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+            // SAFETY: the kernel writes at most one byte.
+            return unsafe { libc::recv(self.fd, (&raw mut byte).cast(), 1, flags) } == 0;
+        }
+        !self.always_ready && self.poll(libc::POLLIN) & (libc::POLLIN | libc::POLLHUP) == libc::POLLHUP
+    }
+
+    fn poll(&self, events: i16) -> i16 {
         let mut entry = libc::pollfd { fd: self.fd, events, revents: 0 };
         // SAFETY: one entry, no waiting.
-        unsafe { libc::poll(&mut entry, 1, 0) > 0 }
+        unsafe { libc::poll(&mut entry, 1, 0) };
+        entry.revents
     }
 
     /// The pending error of a socket; otherwise EPIPE.

@@ -31,8 +31,9 @@ pub struct Summary {
 
 /// What one attempt to move bytes came to.
 enum Moved {
+    /// 0: a flag changed; look again.
     Bytes(u64),
-    /// One side is not ready; its flag is cleared.
+    /// One side is not ready.
     Waiting,
     End(Reason),
 }
@@ -154,8 +155,12 @@ impl Pump {
         if self.source_ended {
             return Moved::End(Reason::Eof);
         }
-        if !self.source.ready || !(self.sink.ready || self.sink_is_gone) {
+        if !self.source.ready {
             return Moved::Waiting;
+        }
+        if !self.sink.ready && !self.sink_is_gone {
+            // Everything was delivered: a sink that is full does not delay the end.
+            return if self.source.is_at_end() { Moved::End(Reason::Eof) } else { Moved::Waiting };
         }
         if self.splicing && !self.sink_is_gone { self.splice() } else { self.read() }
     }
@@ -192,7 +197,7 @@ impl Pump {
     fn splice_waits(&mut self) -> Moved {
         self.source.ready = self.source.always_ready || self.source.polls(libc::POLLIN);
         self.sink.ready = self.sink.always_ready || self.sink.polls(libc::POLLOUT);
-        if self.source.ready && self.sink.ready { self.read() } else { Moved::Waiting }
+        if self.source.ready && self.sink.ready { self.read() } else { Moved::Bytes(0) }
     }
 
     /// Whose error it is: one side is a pipe, and a pipe fails in one way only, as a sink without reader.
@@ -214,7 +219,7 @@ impl Pump {
             Ok(got) => self.write_or_keep(&bytes[..got]),
             Err(Stall::Again) => {
                 self.source.ready = self.source.always_ready;
-                Moved::Waiting
+                Moved::Bytes(0)
             }
             Err(Stall::Failed(error)) => Moved::End(Reason::Source(error)),
         }
@@ -235,7 +240,7 @@ impl Pump {
             Err(Stall::Again) => {
                 self.pending.extend_from_slice(bytes);
                 self.sink.ready = self.sink.always_ready;
-                Moved::Waiting
+                Moved::Bytes(0)
             }
             Err(Stall::Failed(error)) => {
                 self.pending.extend_from_slice(bytes);
