@@ -37,7 +37,7 @@ export async function createStored(request: CreateRequest, context: Context): Pr
   const spec = parseSpec(config)
   store.claim(id)
   try {
-    const cgroupPath = `/kata-ts/${id}`
+    const cgroupPath = `/kata-ts-${id}`
     const io = ownIo(spec.process?.terminal, request.consoleSocket)
     const container = await Container.create({ id, bundle, spec, io, cgroupPath, startSocket: store.startSocket(id), pass: passedDescriptors(request.preserveFds), warn })
     try {

@@ -1,9 +1,123 @@
+/**
+ * Compiles the filter of an OCI spec to BPF, to the same effect as libseccomp with runc.
+ *
+ * The program: by audit architecture, then a binary search over call numbers whose leaves return, or test arguments
+ * first. Numbers form ranges that return the same, so a profile of 350 names is some 100 leaves.
+ */
+import {
+  SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_TSYNC,
+} from '../../../native/ts/constants/prctl.ts'
 import { Fault } from '../../../native/ts/fault.ts'
 import type { LinuxSeccomp } from '../../../protocol/oci/seccomp.ts'
+import { errnoNoSys, killThread, permits, returnOf } from './actions.ts'
+import { type Architecture, architectures, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_SYSCALL_BIT } from './architectures.ts'
+import { Assembler, JEQ, JGE, Label } from './bpf.ts'
+import { testRules } from './conditions.ts'
+import { highestNumber, type Rule, rulesByNumber } from './rules.ts'
 
-/** Compiles the filter of a spec for seccomp(2). */
-export function compileFilter(_filter: LinuxSeccomp, warn: (message: string) => void): { program: Uint8Array; flags: number } | undefined {
-  warn('seccomp filters are not compiled yet')
-  if (_filter.defaultAction === undefined) throw new Fault('linux.seccomp has no defaultAction')
-  return undefined
+export interface CompiledFilter {
+  /** An array of struct sock_filter. */
+  program: Uint8Array
+  /** For seccomp(2). */
+  flags: number
+}
+
+/** offsetof(struct seccomp_data, …) (include/uapi/linux/seccomp.h) */
+const dataNr = 0
+const dataArch = 4
+const highest = 0xffff_ffff
+
+const flagBits: Readonly<Record<string, number>> = {
+  SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+}
+
+/** Call numbers from `from` up to the next range's. */
+interface Range {
+  from: number
+  outcome: number | { rules: readonly Rule[]; wide: boolean }
+}
+
+/** Throws Fault for what cannot be had: silently filtering less would be a hole. */
+export function compileFilter(filter: LinuxSeccomp, warn: (message: string) => void): CompiledFilter {
+  if (filter.listenerPath) throw new Fault('linux.seccomp.listenerPath: a seccomp notify agent is not supported', { fix: 'leave it out' })
+  const flags = (filter.flags ?? []).reduce((bits, name) => {
+    const bit = flagBits[name]
+    if (bit === undefined) throw new Fault(`linux.seccomp.flags: ${name} is not supported`)
+    return bits | bit
+  }, 0)
+  // The machine's own architecture is in every filter, as with libseccomp; foreign ones can never be asked for.
+  const wanted = new Set(['SCMP_ARCH_X86_64', ...filter.architectures ?? []])
+  const asked = architectures.filter(({ name }) => wanted.has(name))
+  warnOfUnknown(filter, warn)
+
+  const program = new Assembler()
+  program.load(dataArch)
+  const i386 = asked.find(({ audit }) => audit === AUDIT_ARCH_I386)
+  emitFor(program, AUDIT_ARCH_X86_64, ranges(filter, asked.filter(({ audit }) => audit === AUDIT_ARCH_X86_64)))
+  if (i386) emitFor(program, AUDIT_ARCH_I386, ranges(filter, [i386]))
+  program.ret(killThread)
+  return { program: program.assemble(), flags }
+}
+
+function emitFor(program: Assembler, audit: number, list: readonly Range[]): void {
+  const [here, next] = [new Label(), new Label()]
+  program.test(JEQ, audit, here, undefined)
+  program.jump(next)
+  program.put(here)
+  program.load(dataNr)
+  search(program, list)
+  program.put(next)
+}
+
+/** A binary search: the half above is reached by an unconditional jump, whose reach is not limited to 255. */
+function search(program: Assembler, list: readonly Range[]): void {
+  const [only] = list
+  if (list.length === 1 && only) {
+    if (typeof only.outcome === 'number') program.ret(only.outcome)
+    else testRules(program, only.outcome.rules, only.outcome.wide)
+    return
+  }
+  const middle = list.length >> 1
+  const [below, above] = [new Label(), new Label()]
+  program.test(JGE, list[middle]?.from ?? 0, undefined, below)
+  program.jump(above)
+  program.put(below)
+  search(program, list.slice(0, middle))
+  program.put(above)
+  search(program, list.slice(middle))
+}
+
+/** Every call number of one audit architecture, as ranges in order. */
+function ranges(filter: LinuxSeccomp, group: readonly Architecture[]): Range[] {
+  const defaultReturn = returnOf(filter.defaultAction, filter.defaultErrnoRet)
+  const list: Range[] = []
+  const push = (from: number, outcome: Range['outcome']) => {
+    const last = list.at(-1)
+    if (last?.from === from) last.outcome = outcome
+    else if (last === undefined || last.outcome !== outcome) list.push({ from, outcome })
+  }
+  for (const architecture of group) {
+    push(architecture.base, defaultReturn)
+    const rules = [...rulesByNumber(filter, architecture, defaultReturn)].sort(([a], [b]) => a - b)
+    for (const [number, found] of rules) {
+      const [first] = found
+      push(number, first && first.conditions.length === 0 ? first.returns : { rules: [...found, { conditions: [], returns: defaultReturn }], wide: architecture.wide })
+      push(number + 1, defaultReturn)
+    }
+    const last = highestNumber(filter, architecture)
+    // Calls younger than the profile: a C library that is told ENOSYS goes back to the older call, with EPERM it fails.
+    if (last !== undefined && !permits(filter.defaultAction) && defaultReturn !== errnoNoSys) push(last + 1, errnoNoSys)
+  }
+  // Without x32 among the architectures its numbers are a foreign architecture's; -1 is what a tracer leaves to skip a call.
+  if (group[0]?.audit === AUDIT_ARCH_X86_64 && group.length === 1) {
+    const tail = list.at(-1)?.outcome ?? defaultReturn
+    push(X32_SYSCALL_BIT, tail === errnoNoSys ? errnoNoSys : killThread)
+    push(highest, tail)
+  }
+  return list
+}
+
+function warnOfUnknown(filter: LinuxSeccomp, warn: (message: string) => void): void {
+  const known = /^SCMP_ARCH_(X86|X86_64|X32|ARM|AARCH64|MIPS\w*|PPC\w*|S390X?|PARISC\w*|RISCV64|LOONGARCH64|M68K|SHE?B?)$/
+  for (const name of filter.architectures ?? []) if (!known.test(name)) warn(`linux.seccomp.architectures: ${name} is unknown`)
 }
