@@ -3,11 +3,11 @@
  * Argument: a scratch directory. Must run as root in a mount namespace of its own.
  */
 import * as sys from 'native:sys'
-import { MS_PRIVATE } from '../../native/ts/constants/mount.ts'
-import { story } from '../../native/ts/fault.ts'
-import { exists, makeDirectories, readText, readTextIfPresent, writeText } from '../../native/ts/file.ts'
-import { mountsBelow } from '../../shim/storage/kernel-file-systems.ts'
-import { guestShareDir, Share } from '../../shim/storage/share.ts'
+import { MS_PRIVATE } from '../../../native/ts/constants/mount.ts'
+import { story } from '../../../native/ts/fault.ts'
+import { exists, makeDirectories, readText, readTextIfPresent, writeText } from '../../../native/ts/file.ts'
+import { mountsBelow } from '../../../shim/storage/kernel-file-systems.ts'
+import { guestShareDir, Share } from '../../../shim/storage/share.ts'
 
 const scratch = sys.argv()[1] ?? ''
 const say = (text: string) => { const line = sys.utf8Encode(`${text}\n`); sys.write(1, line, 0, line.length) }

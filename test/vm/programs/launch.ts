@@ -4,14 +4,14 @@
  * Must run in a mount namespace of its own. Prints one line a step; status 1 and the diagnosis on failure.
  */
 import * as sys from 'native:sys'
-import { story } from '../../native/ts/fault.ts'
-import { makeDirectories } from '../../native/ts/file.ts'
-import { configFrom } from '../../shim/config/config.ts'
-import { createHypervisor } from '../../shim/hypervisor/create.ts'
-import { Journal } from '../../shim/journal.ts'
-import { createLog } from '../../shim/log.ts'
-import { Share } from '../../shim/storage/share.ts'
-import { Timeline } from '../../shim/timeline.ts'
+import { story } from '../../../native/ts/fault.ts'
+import { makeDirectories } from '../../../native/ts/file.ts'
+import { configFrom } from '../../../shim/config/config.ts'
+import { createHypervisor } from '../../../shim/hypervisor/create.ts'
+import { Journal } from '../../../shim/journal.ts'
+import { createLog } from '../../../shim/log.ts'
+import { Share } from '../../../shim/storage/share.ts'
+import { Timeline } from '../../../shim/timeline.ts'
 
 const [stateDir = '', kernel = '', initrd = '', ...rest] = sys.argv().slice(1)
 const settings = rest.filter(word => word.includes('.') && word.includes('='))
