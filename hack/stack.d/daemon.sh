@@ -4,7 +4,8 @@
 # it. So containerd can be killed and started again while its shims and their mounts live on, as on a real node, and
 # /run/containerd and /run/kata-ts are private to this stack: two versions with equal container ids do not meet.
 
-stack_dir() { printf '%s/build/stack/%s\n' "$checkout" "$1"; }
+# $KATA_TS_STACKS puts stacks elsewhere: a second set beside the checkout's own, or a path short enough for a socket.
+stack_dir() { printf '%s/%s\n' "${KATA_TS_STACKS:-$checkout/build/stack}" "$1"; }
 alive() { local pid; pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; }
 
 # A recycled pid must not pass for ours: the process has to carry this stack's mark in its environment.
@@ -17,7 +18,7 @@ containerd_package() {
 stack_up() {
   local version=$1 dir; dir=$(stack_dir "$1")
   [ "$(id -u)" = 0 ] || die "namespaces, mounts and cgroups need root: run it with sudo"
-  [ ${#dir} -le 85 ] || die "the checkout's path is too long for a unix socket ($dir): use a shorter one"
+  [ ${#dir} -le 85 ] || die "$dir is too long for a unix socket: set KATA_TS_STACKS to a shorter directory"
   mkdir -p "$dir/bin" "$cache"
   exec 9>"$dir/lock"
   flock 9
@@ -87,9 +88,11 @@ disabled_plugins = [
 TOML
 }
 
+# Files in config.d beside it override it, for one stack at a time.
 write_kata_ts_config() {
   local dir=$1
-  cat >"$dir/kata-ts.toml" <<TOML
+  mkdir -p "$dir/kata-ts/config.d"
+  cat >"$dir/kata-ts/config.toml" <<TOML
 [guest]
 kernel = "$checkout/build/guest/vmlinux"
 initrd = "$checkout/build/guest/initrd.cpio"
@@ -115,7 +118,7 @@ start_containerd() {
   # The working directory is / so that no relative path of the daemon's can depend on where hack/stack was called.
   (
     cd /
-    export KATA_TS_STACK=$dir KATA_TS_CONFIG=$dir/kata-ts.toml
+    export KATA_TS_STACK=$dir KATA_TS_CONFIG=$dir/kata-ts/config.toml
     export PATH=$checkout/build/bin:$runc/usr/sbin:$runc/usr/bin:$package/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     setsid nsenter --target "$(cat "$dir/holder.pid")" --mount --net \
       sh -c 'echo $$ >"$KATA_TS_STACK/containerd.pid"; exec containerd --config "$KATA_TS_STACK/containerd.toml" --log-level debug' \

@@ -139,6 +139,9 @@ export class Container extends TaskHandle {
     return exit_status
   }
 
+  /** Says that the task is gone, where a test removed it by other means. */
+  forgetTask(): void { this.#created = false }
+
   /** Removes whatever is left of task, container and snapshot, whatever state they are in. */
   async remove(): Promise<void> {
     if (this.#created) await this.#removeTask()

@@ -33,11 +33,11 @@ export function takeInventory(stack: Stack): Inventory {
   }
 }
 
-/** Lines of `after` that `before` has not, by kind; empty when nothing leaked. */
-export function leaked(before: Inventory, after: Inventory): Partial<Inventory> {
+/** Lines of `after` that `before` has not, by kind, but for those that match `tolerated`; empty when nothing leaked. */
+export function leaked(before: Inventory, after: Inventory, tolerated?: RegExp): Partial<Inventory> {
   const result: Partial<Inventory> = {}
   for (const kind of ['processes', 'mounts', 'sockets', 'files', 'cgroups'] as const) {
-    const extra = subtract(after[kind], before[kind])
+    const extra = subtract(after[kind], before[kind]).filter((line) => !tolerated?.test(line))
     if (extra.length > 0) result[kind] = extra
   }
   return result
@@ -47,10 +47,10 @@ export function leaked(before: Inventory, after: Inventory): Partial<Inventory> 
  * Resolves when nothing is left beyond `before`; throws with the difference when that takes longer than `timeoutMs`.
  * Death is asynchronous (a killed process is reaped later), hence the wait for the condition.
  */
-export async function expectNothingLeft(stack: Stack, before: Inventory, timeoutMs = 15_000): Promise<void> {
+export async function expectNothingLeft(stack: Stack, before: Inventory, tolerated?: RegExp, timeoutMs = 15_000): Promise<void> {
   const end = Date.now() + timeoutMs
   for (;;) {
-    const extra = leaked(before, takeInventory(stack))
+    const extra = leaked(before, takeInventory(stack), tolerated)
     if (Object.keys(extra).length === 0) return
     if (Date.now() > end) throw new Error(`left behind:\n${JSON.stringify(extra, null, 2)}`)
     await new Promise((resolve) => setTimeout(resolve, 50))

@@ -6,6 +6,7 @@ import { ContainerdClient } from './containerd/client.ts'
 export type ContainerdVersion = '1.6' | '2.1'
 
 export const checkout = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
+const stacks = process.env['KATA_TS_STACKS'] ?? `${checkout}/build/stack`
 export const busybox = 'docker.io/library/busybox:latest'
 
 export interface CommandResult { code: number | null; stdout: Buffer; stderr: string; text: string }
@@ -15,7 +16,7 @@ export class Stack {
   readonly directory: string
   readonly client: ContainerdClient
   private constructor(readonly version: ContainerdVersion) {
-    this.directory = `${checkout}/build/stack/${version}`
+    this.directory = `${stacks}/${version}`
     this.client = new ContainerdClient(`${this.directory}/containerd.sock`, 'default')
   }
 
@@ -40,7 +41,7 @@ export class Stack {
 
   static isUp(version: ContainerdVersion): boolean {
     try {
-      return isAlive(Number(readFileSync(`${checkout}/build/stack/${version}/containerd.pid`, 'utf8')))
+      return isAlive(Number(readFileSync(`${stacks}/${version}/containerd.pid`, 'utf8')))
     } catch { return false }
   }
 
