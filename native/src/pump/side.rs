@@ -113,7 +113,7 @@ impl Side {
         };
         match got {
             Err(Stall::Failed(libc::EIO)) if self.kind == Kind::Character => Ok(0),
-            other => other,
+            other => self.never_again(other),
         }
     }
 
@@ -133,7 +133,15 @@ impl Side {
             length = length.min(if self.kind == Kind::Pipe { PIPE_BUF } else { TERMINAL_ROOM });
         }
         // SAFETY: the kernel reads inside the bytes.
-        retry(|| unsafe { libc::write(self.fd, start, length) })
+        self.never_again(retry(|| unsafe { libc::write(self.fd, start, length) }))
+    }
+
+    /// What epoll(7) cannot watch cannot be waited for either: its EAGAIN is an error.
+    fn never_again(&self, outcome: Result<usize, Stall>) -> Result<usize, Stall> {
+        match outcome {
+            Err(Stall::Again) if self.always_ready => Err(Stall::Failed(libc::EAGAIN)),
+            other => other,
+        }
     }
 
     /// A blocking pipe or terminal is asked before each call, and nobody else reads or writes at our end.

@@ -218,7 +218,7 @@ impl Pump {
             }
             Ok(got) => self.write_or_keep(&bytes[..got]),
             Err(Stall::Again) => {
-                self.source.ready = self.source.always_ready;
+                self.source.ready = false;
                 Moved::Bytes(0)
             }
             Err(Stall::Failed(error)) => Moved::End(Reason::Source(error)),
@@ -239,7 +239,7 @@ impl Pump {
             }
             Err(Stall::Again) => {
                 self.pending.extend_from_slice(bytes);
-                self.sink.ready = self.sink.always_ready;
+                self.sink.ready = false;
                 Moved::Bytes(0)
             }
             Err(Stall::Failed(error)) => {
