@@ -1,5 +1,5 @@
 use super::boot::ctx;
-use crate::js::{Ctx, FromJs, Text, get_field, qjs};
+use crate::js::{Ctx, FromJs, IntoJs, Text, get_field, qjs};
 
 /// Status of a process that ended itself because its program is wrong (EX_SOFTWARE, sysexits.h).
 const EXIT_SOFTWARE: i32 = 70;
@@ -86,13 +86,18 @@ pub extern "C" fn abort() -> ! {
     die("abort in native code")
 }
 
-/// An Error made here, with the present JavaScript stack.
+/// `new Error(message)`, with the present JavaScript stack. The constructor, because an error that native code
+/// throws gets its stack only when the function that called it unwinds.
 pub fn error_here(ctx: Ctx, message: &str) -> qjs::JSValue {
-    // SAFETY: throws and takes the exception back at once.
+    // SAFETY: values are freed after use; the constructor takes its arguments borrowed.
     unsafe {
-        let text = std::ffi::CString::new(message).unwrap_or_default();
-        qjs::JS_ThrowInternalError(ctx.0, c"%s".as_ptr(), text.as_ptr());
-        qjs::JS_GetException(ctx.0)
+        let global = qjs::JS_GetGlobalObject(ctx.0);
+        let constructor = qjs::JS_GetPropertyStr(ctx.0, global, c"Error".as_ptr());
+        let mut text = message.into_js(ctx);
+        let error = qjs::JS_CallConstructor(ctx.0, constructor, 1, &mut text);
+        for value in [text, constructor, global] {
+            qjs::JS_FreeValue(ctx.0, value);
+        }
+        error
     }
 }
-
