@@ -114,9 +114,9 @@ export class Daemon {
     return this.exit ? `${this.name} ${exitText(this.exit)}` : `${this.name} runs (pid ${this.pid})`
   }
 
-  /** The last lines of what it printed; empty when it printed nothing. */
+  /** The first and last lines of what it printed last; empty when it printed nothing. */
   lastWords(lines = 4): string {
-    return this.#tail.lastLines(lines)
+    return this.#tail.ends(lines)
   }
 
   #reapNow(): void {

@@ -18,6 +18,14 @@ describe('TextTail', () => {
     tail.push(utf8.encode('first\r\n\r\n\u001b[31mKernel panic\u001b[0m\n\u001b]0;title\u0007last\u0000\n\n'))
     expect(tail.lastLines(2)).toBe('Kernel panic | last')
   })
+
+  it('gives the first and the last lines where there are many between', () => {
+    const tail = new TextTail()
+    tail.push(utf8.encode('one\ntwo\n'))
+    expect(tail.ends(4)).toBe('one | two')
+    tail.push(utf8.encode('three\nfour\nfive\n'))
+    expect(tail.ends(3)).toBe('one | two | … | five')
+  })
 })
 
 describe('LineSplitter', () => {

@@ -21,7 +21,19 @@ export class TextTail {
 
   /** The last `count` lines that say something, joined by ` | `; empty when there are none. */
   lastLines(count: number): string {
-    return this.text().split('\n').map(line => line.trim()).filter(line => line !== '').slice(-count).join(' | ')
+    return this.#lines().slice(-count).join(' | ')
+  }
+
+  /** The first and the last lines, `count` together: programs name the cause first and may print a dump behind it. */
+  ends(count: number): string {
+    const lines = this.#lines()
+    if (lines.length <= count) return lines.join(' | ')
+    const head = Math.ceil(count / 2)
+    return [...lines.slice(0, head), '…', ...lines.slice(head - count)].join(' | ')
+  }
+
+  #lines(): string[] {
+    return this.text().split('\n').map(line => line.trim()).filter(line => line !== '')
   }
 }
 

@@ -36,6 +36,7 @@ class Host {
   qmp: number | undefined
   answers = true
   readonly commands: string[] = []
+  status = 'running'
 
   constructor() {
     fake.reset()
@@ -72,7 +73,8 @@ class Host {
       if (line === '') continue
       const { execute, id } = JSON.parse(line) as { execute: string; id: number }
       this.commands.push(execute)
-      this.say(JSON.stringify(execute === 'cont' ? { error: { class: 'GenericError', desc: 'no' }, id } : { return: {}, id }))
+      if (execute === 'query-status') this.say(JSON.stringify({ return: { status: this.status }, id }))
+      else this.say(JSON.stringify(execute === 'cont' ? { error: { class: 'GenericError', desc: 'no' }, id } : { return: {}, id }))
     }
   }
 
@@ -195,6 +197,27 @@ describe('Qemu', () => {
     expect(qemu.diagnosis()).toMatch(/^virtiofsd was killed by SIGKILL/)
     await qemu.stop()
     expect(host.leaks()).toEqual([])
+  })
+
+  it('ends a VM that the VMM gave up on', async () => {
+    const qemu = vm()
+    await qemu.launch()
+    host.status = 'internal-error'
+    host.say('{"event": "STOP"}')
+    expect((await qemu.wait()).signal).toBe(9)
+    expect(qemu.diagnosis()).toMatch(/^the VMM gave up on the guest: internal-error/)
+    await qemu.stop()
+  })
+
+  it('lets a VM stand that was paused', async () => {
+    const qemu = vm()
+    await qemu.launch()
+    host.status = 'paused'
+    await qemu.pause()
+    host.say('{"event": "STOP"}')
+    await vi.waitFor(() => expect(host.commands).toContain('query-status'))
+    expect(qemu.diagnosis()).toMatch(/^the VM works/)
+    await qemu.stop()
   })
 
   it('gives the agent no more time than it was given', async () => {

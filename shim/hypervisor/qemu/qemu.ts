@@ -234,6 +234,16 @@ export class Qemu implements Hypervisor {
   #event(name: string, data: Record<string, unknown>): void {
     this.sandbox.log.debug(`QMP event ${name.slice(0, 64)}`)
     if (name === 'SHUTDOWN' && typeof data.reason === 'string') this.#shutdownReason = data.reason.slice(0, 64)
+    if (name === 'STOP') void this.#stopped()
+  }
+
+  /** The VM stands still. Where we did not ask for that, the VMM gave up on it (a KVM internal error, say) and nothing would ever go on. */
+  async #stopped(): Promise<void> {
+    const answer = await this.#qmp?.execute('query-status').catch(() => undefined)
+    const status = typeof answer === 'object' && answer !== null && 'status' in answer ? String(answer.status).slice(0, 64) : ''
+    if (!['internal-error', 'io-error', 'guest-panicked', 'watchdog'].includes(status)) return
+    this.#fail(new Fault(`the VMM gave up on the guest: ${status}`))
+    await this.#vmm?.stop()
   }
 
   async #command(name: string): Promise<void> {
