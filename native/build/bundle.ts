@@ -1,9 +1,9 @@
 /**
  * Bundles one entry for the engine: TypeScript → one ES module and its source map.
  *
- *   bundle.ts NAME ENTRY OUT_JS OUT_MAP
+ *   bundle.ts NAME ENTRY OUT_JS MAP_PLACE
  *
- * NAME stands in stack traces. The module imports nothing but `native:sys`.
+ * Writes OUT_JS and OUT_JS.map. The map names sources relative to MAP_PLACE, where it will lie. NAME stands in stack traces. The module imports nothing but `native:sys`.
  */
 import { build, type Plugin } from 'esbuild'
 import { existsSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ const refuseNode: Plugin = {
   },
 }
 
-async function bundle(name: string, entry: string, js: string, map: string): Promise<void> {
+async function bundle(name: string, entry: string, js: string, mapPlace: string): Promise<void> {
   const imports = [prelude, entry].filter(path => existsSync(path)).map(path => `import ${JSON.stringify(resolve(path))}`)
   const result = await build({
     stdin: { contents: imports.join('\n'), resolveDir: process.cwd(), sourcefile: `${name}-start.ts` },
@@ -37,16 +37,16 @@ async function bundle(name: string, entry: string, js: string, map: string): Pro
     charset: 'utf8',
     sourcemap: 'external',
     sourcesContent: false,
-    outfile: js,
+    outfile: mapPlace.replace(/\.map$/, ''),
     plugins: [refuseNode],
     write: false,
     logLevel: 'warning',
   })
-  for (const file of result.outputFiles) writeFileSync(file.path.endsWith('.map') ? map : js, file.contents)
+  for (const file of result.outputFiles) writeFileSync(file.path.endsWith('.map') ? `${js}.map` : js, file.contents)
 }
 
-const [name, entry, js, map] = process.argv.slice(2)
-if (name === undefined || entry === undefined || js === undefined || map === undefined) {
-  throw new Error('usage: bundle.ts NAME ENTRY OUT_JS OUT_MAP')
+const [name, entry, js, mapPlace] = process.argv.slice(2)
+if (name === undefined || entry === undefined || js === undefined || mapPlace === undefined) {
+  throw new Error('usage: bundle.ts NAME ENTRY OUT_JS MAP_PLACE')
 }
-await bundle(name, entry, js, map).catch(() => process.exit(1))
+await bundle(name, entry, js, mapPlace).catch(() => process.exit(1))

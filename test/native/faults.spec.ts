@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest'
+import { Program } from './engine.ts'
+
+const program = new Program('faults')
+
+/** Where a function of programs/faults.ts stands in a mapped stack. */
+const at = (name: string): RegExp => new RegExp(`at ${name} \\(test/native/programs/faults\\.ts:\\d+:\\d+\\)`)
+
+describe('a program that goes wrong says so and ends with status 70', () => {
+  it.each([
+    ['rejection', /^faults\[\d+\]: unhandled rejection: Error: thrown deep\n/, at('deepThrow')],
+    ['cause', /unhandled rejection: Error: outside\n[^]*\ncaused by: TypeError: inside\n/, at('cause')],
+    ['callback', /: uncaught exception: Error: thrown deep\n/, at('deepThrow')],
+    ['no error', /: unhandled rejection: only text\n/, /text/],
+    ['memory', /out of memory/, /memory/],
+  ])('%s', async (fault, message, stack) => {
+    const run = await program.run(fault)
+    expect(run.status).toBe(70)
+    expect(run.stderr).toMatch(message)
+    expect(run.stderr).toMatch(stack)
+  })
+
+  it('the watchdog aborts a callback that does not end, and not one that waits', async () => {
+    const run = await program.run('watchdog')
+    expect(run).toMatchObject({ status: 70, stdout: 'waiting is no work\n' })
+    expect(run.stderr).toMatch(/watchdog: Error: one callback ran longer than 30 ms\n/)
+    // The innermost function is known by name only: it did not store its position before it was interrupted.
+    expect(run.stderr).toMatch(/at spin [^]*at watchdog \(test\/native\/programs\/faults\.ts:\d+:\d+\)/)
+  })
+
+  it('the watchdog cannot be caught', async () => {
+    expect(await program.run('watchdog in a job')).toMatchObject({ status: 70, stdout: '' })
+  })
+})
+
+it('the watchdog leaves a forked child alone', async () => {
+  expect(await program.run('watchdog of a child')).toMatchObject({ status: 0, stdout: 'child 0\n', stderr: '' })
+})
+
+it('out of memory can be caught, and the process goes on', async () => {
+  const run = await program.run('memory caught')
+  expect(run).toMatchObject({ status: 0, stderr: '' })
+  expect(run.stdout).toMatch(/out of memory\n1000 more\n/)
+})
+
+it('endless recursion is an error, not a crash', async () => {
+  const run = await program.run('recursion')
+  expect(run).toMatchObject({ status: 0, stdout: expect.stringMatching(/Maximum call stack size exceeded|stack overflow/) as string })
+})
+
+it('a program with nothing left to do ends with status 0', async () => {
+  expect(await program.run('nothing')).toEqual({ status: 0, signal: null, stdout: '', stderr: '' })
+})
