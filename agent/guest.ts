@@ -24,7 +24,7 @@ import { Reaper } from './pid1/reaper.ts'
 import { prepareGuest, releaseGuest } from './sandbox/machine.ts'
 import type { AgentParts } from './sandbox/sandbox.ts'
 import { serve } from './serve.ts'
-import { boottimeNs } from './start-time.ts'
+import { agentStartNs, boottimeNs } from './start-time.ts'
 import { Streams } from './streams/streams.ts'
 
 /** vsock port on which stream connections arrive. */
@@ -38,7 +38,8 @@ export async function runGuest(): Promise<void> {
   try {
     mountRootAndProc()
     const { controlPort, debug } = parseKernelCommandLine(readText(earlyCommandLine))
-    const mark = (what: string): void => { if (debug) printLine(`mark ${what} ${Number(boottimeNs() / 1000n) / 1000} ms`) }
+    const mark = marker(debug)
+    mark('first line', agentStartNs)
     mark('proc')
     const dialled = dialHost(controlPort)
     mark('dialling')
@@ -52,6 +53,13 @@ export async function runGuest(): Promise<void> {
     powerOff(`the host closed the control connection${error ? `: ${story(error)}` : ''}`)
   } catch (error) {
     powerOff(`the agent failed: ${story(error)}`)
+  }
+}
+
+/** Prints when a step of the start-up was done, in milliseconds after the kernel's begin; nothing without `kata_ts.debug`. */
+function marker(debug: boolean): (what: string, atNs?: bigint) => void {
+  return (what, atNs = boottimeNs()) => {
+    if (debug) printLine(`mark ${what} ${Number(atNs / 1000n) / 1000} ms`)
   }
 }
 

@@ -22,9 +22,12 @@ export function toRpcError(error: unknown): RpcError {
   return new RpcError(codeOf(error), story(error), { cause: error })
 }
 
+/** Of the first error in the chain that has one: what wraps a refusal only says where it came from. */
 function codeOf(error: unknown): Code {
-  if (error instanceof Refusal) return error.code
-  if (error instanceof SpecError) return Code.InvalidArgument
-  if (isErrno(error, E.ENOMEM, E.ENOSPC, E.EMFILE, E.ENFILE)) return Code.ResourceExhausted
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at instanceof Refusal) return at.code
+    if (at instanceof SpecError) return Code.InvalidArgument
+    if (isErrno(at, E.ENOMEM, E.ENOSPC, E.EMFILE, E.ENFILE)) return Code.ResourceExhausted
+  }
   return Code.Unknown
 }

@@ -8,11 +8,15 @@ import { writeResolvConf } from './resolv-conf.ts'
 import { mountShare, shareDir } from './share.ts'
 import { applySysctls } from './sysctl.ts'
 
+/** HOST_NAME_MAX less one, which DNS allows a label (hostname(7)). */
+const maxHostnameCharacters = 63
+
 /** Makes the guest the sandbox's: time, randomness, name, resolver, sysctls, and the host's share. Throws with the step that failed. */
 export function prepareGuest(request: CreateSandboxRequest): void {
   if (request.realtimeNs !== 0n) setClock(request.realtimeNs)
   if (request.entropy.length > 0) seedRandom(request.entropy)
-  if (request.hostname !== '') check('sethostname', request.hostname, sys.sethostname(request.hostname))
+  const hostname = request.hostname || request.sandboxId.slice(0, maxHostnameCharacters)
+  if (hostname !== '') check('sethostname', hostname, sys.sethostname(hostname))
   if (request.dns.length > 0) writeResolvConf(request.dns)
   applySysctls(request.sysctls)
   if (request.shareTag !== '') mountShare(request.shareTag)

@@ -1,5 +1,4 @@
 import * as sys from 'native:sys'
-import { MS_NODEV, MS_NOSUID } from '../../native/ts/constants/mount.ts'
 import { check } from '../../native/ts/errno.ts'
 import { makeDirectories } from '../../native/ts/file.ts'
 import { invalid } from '../refusal.ts'
@@ -14,6 +13,7 @@ const maxTagBytes = 36
 export function mountShare(tag: string): void {
   if (!/^[A-Za-z0-9_.-]+$/.test(tag) || tag.length > maxTagBytes) throw invalid(`${JSON.stringify(tag)} is no tag of a virtio-fs share`)
   makeDirectories(shareDir)
-  // Only the top: each submount that virtiofsd announces is a mount of its own, with the container's attributes on it.
-  check('mount', `virtiofs ${tag} on ${shareDir}`, sys.mount(tag, shareDir, 'virtiofs', MS_NODEV | MS_NOSUID, null))
+  // Flags would be inherited by the submounts that virtiofsd announces, which are the containers' roots: nosuid and
+  // nodev there would break setuid programs and devices. The host has both on its side of the share.
+  check('mount', `virtiofs ${tag} on ${shareDir}`, sys.mount(tag, shareDir, 'virtiofs', 0, null))
 }

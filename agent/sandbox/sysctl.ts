@@ -5,8 +5,9 @@ import { invalid } from '../refusal.ts'
 /** Applies sysctls, by their names with dots or slashes (sysctl(8)). Throws Refusal for a malformed name, Fault for one refused by the kernel. */
 export function applySysctls(sysctls: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(sysctls)) {
+    const path = sysctlPath(name)
     try {
-      writeKernelFile(sysctlPath(name), value)
+      writeKernelFile(path, value)
     } catch (cause) {
       throw new Fault(`sysctl ${name} = ${value}`, { cause })
     }

@@ -71,22 +71,19 @@ export class Guest {
 
   /** The first event of a kind that `is` accepts, past or to come. */
   async event<K extends Case>(kind: K, is: (value: Value<K>) => boolean): Promise<Value<K>> {
-    const find = (): Value<K> | undefined => {
-      const found = this.events.find(event => event.$case === kind && is(event.value as Value<K>))
-      return found?.value as Value<K> | undefined
-    }
-    return await new Promise((resolve, reject) => {
+    const found = await new Promise<Told>((resolve, reject) => {
       const look = (): void => {
-        const found = find()
-        if (!found) return
+        const event = this.events.find(event => event.$case === kind && is(event.value as Value<K>)) // its kind was just compared
+        if (!event) return
         clearTimeout(timer)
         this.#watchers.delete(look)
-        resolve(found)
+        resolve(event)
       }
-      const timer = setTimeout(() => reject(new Error(`no event ${kind}; there were ${JSON.stringify(this.events.slice(-20), (_, value: unknown) => typeof value === 'bigint' ? String(value) : value)}\n${this.console}`)), eventLimitMs)
+      const timer = setTimeout(() => reject(new Error(`no event ${kind}; the last ones: ${this.#lastEvents()}\n${this.console}`)), eventLimitMs)
       this.#watchers.add(look)
       look()
     })
+    return found.value as Value<K> // as above
   }
 
   /** Ends everything and removes the directory. Gives QEMU's exit status: 0 when the agent powered the VM off. */
@@ -99,6 +96,10 @@ export class Guest {
     for (const child of this.children) child.kill('SIGKILL')
     rmSync(this.dir, { recursive: true, force: true })
     return qemu?.exitCode ?? null
+  }
+
+  #lastEvents(): string {
+    return JSON.stringify(this.events.slice(-20), (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
   }
 
   async #read(): Promise<void> {
