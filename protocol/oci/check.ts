@@ -5,10 +5,13 @@
  * is put together only for a report, so that a correct document costs no strings.
  */
 
-/** Where a value stands: its key in the value that holds it. */
+/**
+ * Where a value stands: its key in the value that holds it. Checks of many values move one Place from key to key, so it
+ * is good only until the check returns.
+ */
 export interface Place {
   readonly holder?: Place
-  readonly key: string | number
+  key: string | number
 }
 
 /** Looks at `value` and reports to `problems`. A value that passes is of the type the check was written for. */
@@ -106,7 +109,11 @@ export function list(item: Check): Check {
       problems.report(place, `${show(value)}; must be a list`)
       return
     }
-    for (let i = 0; i < value.length; i++) item(value[i], { holder: place, key: i }, problems)
+    const at: Place = { holder: place, key: 0 }
+    for (let i = 0; i < value.length; i++) {
+      at.key = i
+      item(value[i], at, problems)
+    }
   }
 }
 
@@ -117,7 +124,11 @@ export function table(item: Check): Check {
       problems.report(place, `${show(value)}; must be an object`)
       return
     }
-    for (const key of Object.keys(value)) item(value[key], { holder: place, key }, problems)
+    const at: Place = { holder: place, key: '' }
+    for (const key of Object.keys(value)) {
+      at.key = key
+      item(value[key], at, problems)
+    }
   }
 }
 
@@ -148,10 +159,12 @@ export function record<T extends object>(fields: Fields<T>, together?: (value: T
       return
     }
     const before = problems.count
+    const at: Place = { holder: place, key: '' }
     for (const [key, rule] of entries) {
       const field = Object.hasOwn(value, key) ? value[key] : undefined
-      if (field !== undefined && field !== null) (typeof rule === 'function' ? rule : rule.needed)(field, { holder: place, key }, problems)
-      else if (typeof rule !== 'function') problems.report({ holder: place, key }, `missing; ${rule.advice}`)
+      at.key = key
+      if (field !== undefined && field !== null) (typeof rule === 'function' ? rule : rule.needed)(field, at, problems)
+      else if (typeof rule !== 'function') problems.report(at, `missing; ${rule.advice}`)
       else if (field === null) delete value[key]
     }
     // `value` has passed the check of every field of T.
