@@ -112,13 +112,14 @@ forEachLane('processes', (lane) => {
     expect((await exec.finish()).status).toBe(137)
   })
 
-  it('lists the processes of the container', async () => {
+  it('lists the pids that the host sees: never none', async () => {
     const container = await Container.create(stack, lane)
     await container.start()
     const exec = await container.addExec(['sleep', '1000'])
     await exec.start()
     const { processes } = await stack.client.call('tasks.ListPids', { container_id: container.containerId })
-    expect(processes.length).toBeGreaterThanOrEqual(2)
     expect(processes.map((process) => process.pid)).toContain((await container.state()).pid)
+    // Pids mean the host's, and there a sandbox with its own kernel is one process.
+    expect(processes).toHaveLength(lane.runtime === 'runc' ? 2 : 1)
   })
 })
