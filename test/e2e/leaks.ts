@@ -28,9 +28,14 @@ export function takeInventory(stack: Stack): Inventory {
       // One directory level is enough: bundles are directories named by the container.
       ...['io.containerd.runtime.v2.task', 'io.containerd.runtime.v1.linux'].flatMap((plugin) =>
         walk(`${stack.directory}/state/${plugin}`, 2).map((name) => `state/${plugin}/${name}`)),
-    ].sort(),
+    ].filter((path) => !isPermanent(path)).sort(),
     cgroups: walk('/sys/fs/cgroup', 6).filter((path) => /(^|\/)(e2e|kata-ts|default|kata)(\/|$)/.test(path)).sort(),
   }
+}
+
+/** What the first container of a stack makes and all later ones use: directories named after the namespace, and what kata-ts measured of the host. */
+function isPermanent(path: string): boolean {
+  return /^(\/run\/containerd\/(s|fifo|runc|runc\/default)|\/run\/kata-ts\/(default|host\.json)|state\/[^/]+\/default)$/.test(path)
 }
 
 /** Lines of `after` that `before` has not, by kind, but for those that match `tolerated`; empty when nothing leaked. */
