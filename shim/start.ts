@@ -53,7 +53,8 @@ export function start(flags: Flags, timeline: Timeline): void {
   raiseOomScore()
   const level = bootstrap.debug ? 'debug' : config.log.level
   const log = createLog({ fd: openLogSink(`${bundle.path}/log`).release(), level, fields: { namespace: flags.namespace, sandbox: sandboxId } })
-  const made = makeState(state, path, made => createHypervisor(config, { id: sandboxId, stateDir: state, shareDir: made.share.dir, journal: made.journal, log, timeline }))
+  const withGuest = config.hypervisor.type !== 'none'
+  const made = makeState(state, path, withGuest, made => createHypervisor(config, { id: sandboxId, stateDir: state, shareDir: made.share.dir, journal: made.journal, log, timeline }))
   if (forkDaemon() !== 0) return answer()
   made.journal.recordProcess(sys.getpid())
   const forward = bootstrap.ttrpcAddress ? forwardTo(bootstrap.ttrpcAddress) : publishWith(flags.publishBinary, flags.address, sys.environ())
@@ -110,7 +111,7 @@ interface Made {
 }
 
 /** Makes what the daemon starts with; when a step fails, the earlier ones are undone. */
-function makeState(state: string, path: string, hypervisor: (made: Omit<Made, 'hypervisor'>) => Hypervisor): Made {
+function makeState(state: string, path: string, withGuest: boolean, hypervisor: (made: Omit<Made, 'hypervisor'>) => Hypervisor): Made {
   const undo: (() => void)[] = []
   try {
     makeDirectories(state.slice(0, state.lastIndexOf('/')), 0o711)
@@ -124,7 +125,7 @@ function makeState(state: string, path: string, hypervisor: (made: Omit<Made, 'h
     const listener = listenUnix(path)
     sys.umask(0o022)
     enterMountNamespace()
-    const share = Share.open(state)
+    const share = Share.open(state, { withGuest })
     undo.push(() => share.close())
     const made = { listener, journal, share }
     return { ...made, hypervisor: hypervisor(made) }

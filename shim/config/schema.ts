@@ -89,6 +89,7 @@ export const schema = {
     xattr: boolean(true, 'extended attributes of shared files (file capabilities need them)'),
   },
   agent: {
+    path: program('kata-ts-agent', 'the agent, where hypervisor.type is "none"'),
     timeoutMs: integer(60_000, 100, 3_600_000, 'time for the guest to boot and its agent to call, milliseconds'),
   },
   log: {

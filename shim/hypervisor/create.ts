@@ -4,12 +4,13 @@ import { hasKernelVhost, KernelVsock } from '../vsock/vhost.ts'
 import { VhostUserVsock } from '../vsock/vhost-user.ts'
 import type { GuestVsock } from '../vsock/vsock.ts'
 import type { Hypervisor, HypervisorSandbox } from './hypervisor.ts'
+import { NoVm } from './none/none.ts'
 import { sandboxPrivileges } from './privileges.ts'
 import { Qemu } from './qemu/qemu.ts'
 
 /** The hypervisor that the configuration names, for one sandbox. Starts nothing. Throws Fault for what is not there. */
 export function createHypervisor(config: Config, sandbox: HypervisorSandbox): Hypervisor {
-  if (config.hypervisor.type === 'none') throw new Fault('hypervisor.type = "none" is not supported yet', { fix: 'set it to "qemu"' })
+  if (config.hypervisor.type === 'none') return new NoVm(config, sandbox)
   return new Qemu(config, sandbox, createVsock(config, sandbox))
 }
 

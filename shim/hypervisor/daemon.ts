@@ -12,9 +12,10 @@ import type { Journal } from '../journal.ts'
 import { dropPrivileges, requireParent, type Privileges } from './privileges.ts'
 import { TextTail } from './text-tail.ts'
 
-/** The configuration key that names a program, for the error when it is missing. */
+/** A program as the configuration names it. */
 export interface ProgramKey {
   name: string
+  /** The key that names it, for errors: `share.virtiofsd`. */
   key: string
 }
 
@@ -29,6 +30,8 @@ export interface DaemonOptions {
   namespaces?: number
   /** Whom it runs as; otherwise as the shim does, with its capabilities. */
   privileges?: Privileges
+  /** Runs in its process just before execve, in place of giving up the gain of privileges. Synchronous. */
+  prepare?: () => void
   journal?: Journal | undefined
 }
 
@@ -46,7 +49,7 @@ export class Daemon {
   readonly #tail = new TextTail()
 
   /** Starts it. Throws Fault when the program is not there, SysError when it cannot be started. */
-  constructor({ program, args, pass, cwd, namespaces, privileges, journal }: DaemonOptions) {
+  constructor({ program, args, pass, cwd, namespaces, privileges, prepare, journal }: DaemonOptions) {
     const path = findProgram(program)
     this.name = path.slice(path.lastIndexOf('/') + 1)
     const shim = sys.getpid()
@@ -58,12 +61,12 @@ export class Daemon {
         env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C'],
         stdio: ['null', writer.number, writer.number],
         parentDeathSignal: SIGKILL,
-        beforeExec: () => {
+        beforeExec: prepare ?? (() => {
           check('prctl', 'PR_SET_NO_NEW_PRIVS', sys.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
           if (!privileges) return
           dropPrivileges(privileges)
           requireParent(shim)
-        },
+        }),
         ...(pass && { pass }),
         ...(cwd !== undefined && { cwd }),
         ...(namespaces !== undefined && { namespaces }),

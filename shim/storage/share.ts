@@ -47,16 +47,27 @@ export class Share {
   readonly #hostDir: string
   /** Per container: how many binds it has, for the name of the next. */
   readonly #binds = new Map<string, number>()
+  /** What `dir` is called where the agent runs. */
+  readonly #seenAt: string
+  /** On every mount that is shared. */
+  readonly #attributes: number
   #open = true
 
-  private constructor(stateDir: string) {
+  private constructor(stateDir: string, withGuest: boolean) {
     this.dir = `${stateDir}/share`
     this.#hostDir = `${stateDir}/share.host`
+    this.#seenAt = withGuest ? guestShareDir : this.dir
+    // A device node in a guest means the guest's device, and its setuid bit the guest's root: on the host nothing of the
+    // share is ever either (CVE-2020-35517). Containers of the host itself need both.
+    this.#attributes = withGuest ? MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV : 0
   }
 
-  /** Makes the share below `stateDir`. Throws SysError; nothing is left then. */
-  static open(stateDir: string): Share {
-    const share = new Share(stateDir)
+  /**
+   * Makes the share below `stateDir`. `withGuest`: false where the agent runs on the host (hypervisor `none`); paths are
+   * then the host's. Throws SysError; nothing is left then.
+   */
+  static open(stateDir: string, { withGuest = true } = {}): Share {
+    const share = new Share(stateDir, withGuest)
     try {
       makeDirectories(share.#hostDir, 0o700)
       makeDirectories(share.dir, 0o700)
@@ -73,7 +84,7 @@ export class Share {
   }
 
   /**
-   * Mounts a container's rootfs; gives its path in the guest. `readonly`: enforced on the host.
+   * Mounts a container's rootfs; gives its path as the agent sees it. `readonly`: enforced on the host.
    * Throws Fault or SysError; nothing of it is left then.
    */
   addRootfs(containerId: string, mounts: readonly MountDescriptor[], { readonly = false } = {}): string {
@@ -100,10 +111,10 @@ export class Share {
     }
     // What the last one was stacked upon stays reachable through it; its own mount point is not needed any more.
     for (let below = made - 1; below > 0; below--) sys.umount2(this.#host(name), MNT_DETACH | UMOUNT_NOFOLLOW)
-    return `${guestShareDir}/${name}`
+    return `${this.#seenAt}/${name}`
   }
 
-  /** Binds a file or directory of the host; gives its path in the guest. Throws Fault or SysError; nothing of it is left then. */
+  /** Binds a file or directory of the host; gives its path as the agent sees it. Throws Fault or SysError; nothing of it is left then. */
   addBind(containerId: string, source: string, options: BindOptions): string {
     using from = openSource(source)
     using tree = new Fd(check('open_tree', source, sys.openTree(from.number, '',
@@ -125,7 +136,7 @@ export class Share {
       sys.umount2(this.#host(name), MNT_DETACH | UMOUNT_NOFOLLOW)
       throw error
     }
-    return `${guestShareDir}/${name}`
+    return `${this.#seenAt}/${name}`
   }
 
   /** Unmounts everything of a container. Idempotent. Throws SysError when something stays. */
@@ -168,8 +179,7 @@ export class Share {
 
   /** Gives the prepared mount its attributes, then moves it to where the guest sees it. */
   #publish(name: string, { readonly, recursive }: BindOptions): void {
-    // A device node in the guest means the guest's device: on the host nothing of the share is ever one (CVE-2020-35517).
-    const attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (readonly ? MOUNT_ATTR_RDONLY : 0)
+    const attributes = this.#attributes | (readonly ? MOUNT_ATTR_RDONLY : 0)
     setMount(AT_FDCWD, this.#host(name), recursive ? AT_RECURSIVE : 0, attributes, MS_PRIVATE)
     check('move_mount', name, sys.moveMount(AT_FDCWD, this.#host(name), AT_FDCWD, `${this.dir}/${name}`, 0))
   }
