@@ -1,50 +1,60 @@
 import { O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../native/ts/constants/fcntl.ts'
 import { S_IFIFO, S_IFMT } from '../../native/ts/constants/stat.ts'
-import { fstat } from '../../native/ts/file.ts'
 import { type Fd, open } from '../../native/ts/fd.ts'
+import { fstat } from '../../native/ts/file.ts'
 import { Pump } from '../../native/ts/pump.ts'
 
 /**
  * stdin of a process. While the process may read, the shim keeps a writer of its own on the FIFO:
  * clients come and go (a containerd restart, `ctr task attach`), and none of them ends the input.
  * Only `closeInput` (CloseIO) drops that writer, and the end comes when the client's is gone too.
+ *
+ * The FIFO is opened when the process is started and not before: a client starts to copy as soon as
+ * there is a reader, and `ctr` forgets to call CloseIO when its own input ends before Create is answered.
  */
 export class InputStream {
+  #source: Fd | undefined
   #keeper: Fd | undefined
   #pump: Pump | undefined
   #connection: Fd | undefined
+  #finished = false
   #closed = false
   #settle: (bytes: bigint | undefined) => void = () => {}
   /** Resolves with the bytes sent when the input came to its end, with undefined when it was given up before. */
   readonly ended: Promise<bigint | undefined>
-  readonly #source: Fd
 
-  /** Opens the host's end. Throws SysError. */
-  constructor(readonly id: bigint, readonly what: string, path: string) {
-    this.#source = open(path, O_RDONLY | O_NONBLOCK)
-    try {
-      if ((fstat(this.#source.number, path).mode & S_IFMT) === S_IFIFO) this.#keeper = open(path, O_WRONLY | O_NONBLOCK)
-    } catch (error) {
-      this.#source.close()
-      throw error
-    }
+  constructor(readonly id: bigint, readonly what: string, private readonly path: string) {
     this.ended = new Promise(resolve => { this.#settle = resolve })
   }
 
-  /** Takes ownership of `connection` and starts to move bytes. */
+  /** Takes ownership of `connection`, the guest's end. */
   attach(connection: Fd): void {
     if (this.#closed) {
       connection.close()
       return
     }
     this.#connection = connection
-    const pump = new Pump(this.what, { source: this.#source.number, sink: connection.number })
-    this.#pump = pump
-    void pump.ended.then(end => this.#settle(end.reason === 'eof' ? BigInt(end.bytes) : undefined))
+    this.#run()
+  }
+
+  /** Opens the host's end: bytes move as soon as both ends are there. Throws SysError. */
+  start(): void {
+    if (this.#closed || this.#source) return
+    const source = open(this.path, O_RDONLY | O_NONBLOCK)
+    try {
+      const isFifo = (fstat(source.number, this.path).mode & S_IFMT) === S_IFIFO
+      if (isFifo && !this.#finished) this.#keeper = open(this.path, O_WRONLY | O_NONBLOCK)
+    } catch (error) {
+      source.close()
+      throw error
+    }
+    this.#source = source
+    this.#run()
   }
 
   /** Lets the input end once every other writer of the FIFO has gone. Idempotent. */
   closeInput(): void {
+    this.#finished = true
     this.#keeper?.close()
   }
 
@@ -56,7 +66,13 @@ export class InputStream {
     // The connection outlives the input's end until here: closing it with bytes in flight could lose them.
     this.#connection?.close()
     this.#keeper?.close()
-    this.#source.close()
+    this.#source?.close()
     this.#settle(undefined)
+  }
+
+  #run(): void {
+    if (!this.#source || !this.#connection || this.#pump) return
+    this.#pump = new Pump(this.what, { source: this.#source.number, sink: this.#connection.number })
+    void this.#pump.ended.then(end => this.#settle(end.reason === 'eof' ? BigInt(end.bytes) : undefined))
   }
 }

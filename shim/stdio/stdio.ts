@@ -27,7 +27,7 @@ export interface StdioContext {
   nextStreamId: () => bigint
 }
 
-/** The streams of one process: the host's ends from `open`, the guest's from `connect`. */
+/** The streams of one process: the host's ends from `open` (stdin's when the process starts), the guest's from `connect`. */
 export class Stdio {
   private constructor(
     readonly request: StdioRequest,

@@ -88,20 +88,33 @@ describe('InputStream', () => {
   it('holds a writer until CloseIO, so that no client ends the input by leaving', async () => {
     fifos()
     const stream = new InputStream(2n, 'stdin of c1', '/fifo/stdin')
-    expect(fake.held().fds).toHaveLength(2)
     stream.attach(fd('guest'))
+    stream.start()
+    expect(fake.held().fds).toEqual(['guest', '/fifo/stdin', '/fifo/stdin'])
     stream.closeInput()
-    expect(fake.held().fds).toEqual(['/fifo/stdin', 'guest'])
+    expect(fake.held().fds).toEqual(['guest', '/fifo/stdin'])
     pumpEnds({ reason: 'eof', bytes: 12 })
     expect(await stream.ended).toBe(12n)
-    expect(fake.held().fds).toEqual(['/fifo/stdin', 'guest'])
+    expect(fake.held().fds).toEqual(['guest', '/fifo/stdin'])
     stream.close()
     expect(fake.held().fds).toEqual([])
+  })
+
+  it('touches the FIFO only when the process starts, and holds no writer after a CloseIO that came before', () => {
+    fifos()
+    const stream = new InputStream(2n, 'stdin', '/fifo/stdin')
+    stream.attach(fd('guest'))
+    expect(fake.callsOf('openat')).toEqual([])
+    stream.closeInput()
+    stream.start()
+    expect(fake.held().fds).toEqual(['guest', '/fifo/stdin'])
+    expect(fake.callsOf('pumpStart')).toHaveLength(1)
   })
 
   it('tells no byte count when the guest went first', async () => {
     fifos()
     const stream = new InputStream(2n, 'stdin', '/fifo/stdin')
+    stream.start()
     stream.attach(fd('guest'))
     pumpEnds({ reason: 'sink', errno: 32, bytes: 3 })
     expect(await stream.ended).toBeUndefined()
@@ -120,7 +133,7 @@ describe('Stdio', () => {
     expect(stdio.streams).toEqual({ stdinStream: 0n, stdoutStream: 1n, stderrStream: 0n })
   })
 
-  it.each([['/fifo/stdout', 0], ['/fifo/stderr', 1], ['/fifo/stdin', 2]])('holds nothing when %s cannot be opened', async (_path, after) => {
+  it.each([['/fifo/stdout', 0], ['/fifo/stderr', 1]])('holds nothing when %s cannot be opened', async (_path, after) => {
     fifos()
     fake.fail('openat', 13, after)
     await expect(Stdio.open({ stdin: '/fifo/stdin', stdout: '/fifo/stdout', stderr: '/fifo/stderr', terminal: false }, context())).rejects.toThrow('EACCES')

@@ -15,6 +15,7 @@ export async function start(context: TaskContext, request: StartRequest): Promis
 async function startInit({ sandbox, events }: TaskContext, container: Container): Promise<void> {
   const { init } = container
   const agent = await sandbox.agent()
+  init.stdio.stdin?.start()
   init.starting()
   try {
     await agent.startContainer({ containerId: container.id })
@@ -36,8 +37,9 @@ async function startInit({ sandbox, events }: TaskContext, container: Container)
 async function startExec({ sandbox, events }: TaskContext, container: Container, execId: string): Promise<void> {
   const process = container.process(execId)
   const agent = await sandbox.agent()
-  process.starting()
   const { stdio } = process
+  stdio.stdin?.start()
+  process.starting()
   try {
     await Promise.all([
       stdio.connect(port => sandbox.ports.hypervisor.connect(port)),
