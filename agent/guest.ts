@@ -22,7 +22,7 @@ import { earlyCommandLine, mountRestAndMove, mountRootAndProc } from './pid1/mou
 import { powerOff } from './pid1/power-off.ts'
 import { Reaper } from './pid1/reaper.ts'
 import { prepareGuest, releaseGuest } from './sandbox/machine.ts'
-import type { AgentParts } from './sandbox/sandbox.ts'
+import { type AgentParts, Sandbox } from './sandbox/sandbox.ts'
 import { serve } from './serve.ts'
 import { agentStartNs, boottimeNs } from './start-time.ts'
 import { Streams } from './streams/streams.ts'
@@ -45,11 +45,11 @@ export async function runGuest(): Promise<void> {
     mark('dialling')
     mountRestAndMove()
     mark('mounts')
-    const parts = prepareParts()
+    const sandbox = new Sandbox(prepareParts())
     mark('parts')
     const control = await dialled
     mark('connected')
-    const error = await serve(control, parts)
+    const error = await serve(control, sandbox)
     powerOff(`the host closed the control connection${error ? `: ${story(error)}` : ''}`)
   } catch (error) {
     powerOff(`the agent failed: ${story(error)}`)

@@ -15,14 +15,15 @@ import { listenUnix } from '../native/ts/socket.ts'
 import { Events } from './events.ts'
 import { Log } from './log.ts'
 import { Reaper } from './pid1/reaper.ts'
-import type { AgentParts } from './sandbox/sandbox.ts'
+import { destroySandbox } from './rpc/sandbox.ts'
+import { Sandbox } from './sandbox/sandbox.ts'
 import { serve } from './serve.ts'
 import { Streams } from './streams/streams.ts'
 
 /** include/uapi/linux/prctl.h */
 const PR_SET_CHILD_SUBREAPER = 36
 
-/** Ends when the connection does, with everything that still runs killed by the shim's cgroup and parent-death signals. */
+/** Serves until the connection ends, then kills what still runs and ends the process. */
 export async function runHost(argv: readonly string[]): Promise<never> {
   const { controlFd, streamsPath } = parseArguments(argv)
   check('prctl', 'PR_SET_CHILD_SUBREAPER', sys.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
@@ -31,7 +32,7 @@ export async function runHost(argv: readonly string[]): Promise<never> {
   const log = new Log()
   const events = new Events()
   log.setSink(events.line)
-  const parts: AgentParts = {
+  const sandbox = new Sandbox({
     log, events,
     reaper: new Reaper(),
     // The socket's directory is the shim's, mode 0700: whoever can connect is the shim.
@@ -41,8 +42,10 @@ export async function runHost(argv: readonly string[]): Promise<never> {
     releaseMachine: () => {},
     cgroupPath: containerId => `/kata-ts/${containerId}`,
     end: () => {},
-  }
-  await serve(control, parts)
+  })
+  await serve(control, sandbox)
+  // No VM ends with the connection: what still runs is killed here.
+  await destroySandbox(sandbox)
   removeFile(streamsPath)
   return sys.exit(0)
 }

@@ -1,7 +1,7 @@
 /** Containers and processes in a test's guest, with their streams at this end. */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import { type Guest, shareDir } from './guest.ts'
+import type { AgentEnd } from './agent-end.ts'
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
 
@@ -15,9 +15,9 @@ export function processOf(args: readonly string[], terminal = false) {
 }
 
 /** A config.json as the shim sends it. */
-export function specOf(args: readonly string[], terminal = false, resources: object = {}) {
+export function specOf(rootfs: string, args: readonly string[], terminal = false, resources: object = {}) {
   return {
-    ociVersion: '1.1.0', process: processOf(args, terminal), root: { path: `${shareDir}/rootfs` }, hostname: 'inside',
+    ociVersion: '1.1.0', process: processOf(args, terminal), root: { path: rootfs }, hostname: 'inside',
     mounts: [
       { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
       { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=65536k'] },
@@ -43,12 +43,12 @@ export class Streams {
   readonly #got = { stdout: 0, stderr: 0 }
   sent = 0n
 
-  private constructor(readonly guest: Guest, readonly ids: { stdin: bigint; stdout: bigint; stderr: bigint }, readonly sockets: { stdin?: Socket; stdout: Socket; stderr?: Socket }, readonly terminal: boolean) {
+  private constructor(readonly guest: AgentEnd, readonly ids: { stdin: bigint; stdout: bigint; stderr: bigint }, readonly sockets: { stdin?: Socket; stdout: Socket; stderr?: Socket }, readonly terminal: boolean) {
     this.#collect('stdout', sockets.stdout)
     if (sockets.stderr) this.#collect('stderr', sockets.stderr)
   }
 
-  static async open(guest: Guest, { stdin = false, terminal = false } = {}): Promise<Streams> {
+  static async open(guest: AgentEnd, { stdin = false, terminal = false } = {}): Promise<Streams> {
     const ids = { stdin: stdin ? ++lastStream : 0n, stdout: ++lastStream, stderr: terminal ? 0n : ++lastStream }
     const open = (id: bigint): Promise<Socket | undefined> => id === 0n ? Promise.resolve(undefined) : guest.stream(id)
     const [input, output, errors] = await Promise.all([open(ids.stdin), guest.stream(ids.stdout), open(ids.stderr)])
@@ -98,9 +98,9 @@ export class Streams {
 }
 
 /** Creates and starts a container; `finish` waits for its exit and every byte of output, and deletes it. */
-export async function run(guest: Guest, id: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean; resources?: object; exec?: boolean } = {}) {
+export async function run(guest: AgentEnd, id: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean; resources?: object; exec?: boolean } = {}) {
   const streams = await Streams.open(guest, options)
-  await guest.agent.createContainer({ containerId: id, spec: encode(specOf(args, options.terminal, options.resources)), stdio: streams.request })
+  await guest.agent.createContainer({ containerId: id, spec: encode(specOf(guest.surroundings.rootfs, args, options.terminal, options.resources)), stdio: streams.request })
   await guest.agent.startContainer({ containerId: id })
   const finish = async (): Promise<Ended> => {
     const exit = await guest.event('exit', value => value.containerId === id && value.execId === '')
@@ -111,7 +111,7 @@ export async function run(guest: Guest, id: string, args: readonly string[], opt
   return { streams, finish }
 }
 
-export async function exec(guest: Guest, id: string, execId: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean } = {}) {
+export async function exec(guest: AgentEnd, id: string, execId: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean } = {}) {
   const streams = await Streams.open(guest, options)
   await guest.agent.execProcess({ containerId: id, execId, process: encode(processOf(args, options.terminal)), stdio: streams.request })
   const finish = async (): Promise<Ended> => {

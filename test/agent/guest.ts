@@ -5,85 +5,46 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer, connect as dial, type Socket } from 'node:net'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { AgentDefinition, type CreateSandboxResponse, type Event } from '../../protocol/gen/agent.ts'
-import { connect, createClient } from '../../protocol/ttrpc/client.ts'
-import type { Connection } from '../../protocol/ttrpc/transport.ts'
-
-type Told = NonNullable<Event['event']>
-type Case = Told['$case']
-type Value<K extends Case> = Extract<Told, { $case: K }>['value']
-
-export const shareDir = '/run/kata-ts/share'
+import { AgentEnd, dialUnix } from './agent-end.ts'
+import { makeRootfs } from './rootfs.ts'
 
 /** What takes longer has failed. */
 const bootLimitMs = 60_000
-const eventLimitMs = 30_000
 
-export class Guest {
-  readonly events: Told[] = []
-  readonly #watchers = new Set<() => void>()
-  console = ''
-  sandbox: CreateSandboxResponse | undefined
-
-  private constructor(readonly dir: string, private readonly children: ChildProcess[], readonly control: Socket, readonly agent: ReturnType<typeof agentOver>) {
-    void this.#read()
+export class Guest extends AgentEnd {
+  private constructor(private readonly dir: string, private readonly children: ChildProcess[], private readonly control: Socket, private readonly output: { text: string }) {
+    super(control, {
+      rootfs: '/run/kata-ts/share/rootfs',
+      dialStream: () => dialHybrid(`${dir}/vsock.sock`),
+      console: () => output.text,
+    })
   }
 
-  /** Boots a guest; its share holds `rootfs/` with Debian's static busybox. */
+  get console(): string {
+    return this.output.text
+  }
+
+  /** Boots a guest; its share holds `rootfs/` with Debian's static busybox. `words`: further ones for the kernel. */
   static async boot(words: readonly string[] = []): Promise<Guest> {
     const dir = mkdtempSync(`${tmpdir()}/kata-ts-agent-`)
-    const children: ChildProcess[] = []
     makeRootfs(`${dir}/share/rootfs`)
     const control = accepted(`${dir}/vsock.sock_1024`)
-    children.push(spawn('build/bin/vhost-device-vsock', ['--vm', `guest-cid=3,socket=${dir}/vhost.sock,uds-path=${dir}/vsock.sock,tx-buffer-size=32404`], { stdio: 'ignore' }))
-    children.push(spawn('/usr/lib/qemu/virtiofsd', [`--socket-path=${dir}/fs.sock`, '-o', `source=${dir}/share`, '-o', 'announce_submounts'], { stdio: 'ignore' }))
+    const children = [
+      spawn('build/bin/vhost-device-vsock', ['--vm', `guest-cid=3,socket=${dir}/vhost.sock,uds-path=${dir}/vsock.sock,tx-buffer-size=32404`], { stdio: 'ignore' }),
+      spawn('/usr/lib/qemu/virtiofsd', [`--socket-path=${dir}/fs.sock`, '-o', `source=${dir}/share`, '-o', 'announce_submounts'], { stdio: 'ignore' }),
+    ]
     await until(() => existsSync(`${dir}/vhost.sock`) && existsSync(`${dir}/fs.sock`), 'sockets of the daemons')
     const qemu = spawn('qemu-system-x86_64', qemuArguments(dir, words), { stdio: ['ignore', 'pipe', 'pipe'] })
     children.push(qemu)
-    let console = ''
-    for (const stream of [qemu.stdout, qemu.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { console += text })
-    const died = once(qemu, 'close').then(() => { throw new Error(`QEMU ended before the agent called:\n${console}`) })
+    const output = { text: '' }
+    for (const stream of [qemu.stdout, qemu.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output.text += text })
+    const died = once(qemu, 'close').then(() => { throw new Error(`QEMU ended before the agent called:\n${output.text}`) })
     died.catch(() => {})
-    const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`no call of the agent:\n${console}`)), bootLimitMs).unref())
-    const socket = await Promise.race([control, died, late])
-    const guest = new Guest(dir, children, socket, agentOver(socket))
-    Object.defineProperty(guest, 'console', { get: () => console })
-    return guest
-  }
-
-  /** Opens the host's end of a stream, with its header sent. */
-  async stream(id: bigint): Promise<Socket> {
-    const socket = dial({ path: `${this.dir}/vsock.sock`, allowHalfOpen: true })
-    socket.on('error', () => {})
-    await once(socket, 'connect')
-    socket.write('CONNECT 1025\n')
-    const [answer] = await once(socket, 'data') as [Buffer]
-    if (!answer.toString('latin1').startsWith('OK ')) throw new Error(`vsock answered ${JSON.stringify(answer.toString('latin1'))}`)
-    const header = Buffer.alloc(16)
-    header.write('KTSTREAM', 'latin1')
-    header.writeBigUInt64LE(id, 8)
-    socket.write(header)
-    return socket
-  }
-
-  /** The first event of a kind that `is` accepts, past or to come. */
-  async event<K extends Case>(kind: K, is: (value: Value<K>) => boolean): Promise<Value<K>> {
-    const found = await new Promise<Told>((resolve, reject) => {
-      const look = (): void => {
-        const event = this.events.find(event => event.$case === kind && is(event.value as Value<K>)) // its kind was just compared
-        if (!event) return
-        clearTimeout(timer)
-        this.#watchers.delete(look)
-        resolve(event)
-      }
-      const timer = setTimeout(() => reject(new Error(`no event ${kind}; the last ones: ${this.#lastEvents()}\n${this.console}`)), eventLimitMs)
-      this.#watchers.add(look)
-      look()
-    })
-    return found.value as Value<K> // as above
+    const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`no call of the agent:\n${output.text}`)), bootLimitMs).unref())
+    return new Guest(dir, children, await Promise.race([control, died, late]), output)
   }
 
   /** Ends everything and removes the directory. Gives QEMU's exit status: 0 when the agent powered the VM off. */
@@ -97,31 +58,15 @@ export class Guest {
     rmSync(this.dir, { recursive: true, force: true })
     return qemu?.exitCode ?? null
   }
-
-  #lastEvents(): string {
-    return JSON.stringify(this.events.slice(-20), (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
-  }
-
-  async #read(): Promise<void> {
-    try {
-      for await (const { event } of this.agent.events({})) {
-        if (event) this.events.push(event)
-        for (const look of [...this.#watchers]) look()
-      }
-    } catch {
-      // The connection's end, which the tests see by other means.
-    }
-  }
 }
 
-function agentOver(socket: Socket) {
-  const connection: Connection = {
-    write: bytes => void socket.write(bytes),
-    close: () => void socket.destroy(),
-    onData: receive => void socket.on('data', receive),
-    onClose: closed => void socket.on('error', () => {}).on('close', () => closed(undefined)),
-  }
-  return createClient(AgentDefinition, connect(connection))
+/** CONNECT and OK, as vhost-device-vsock wants them; nothing may be sent before OK. */
+async function dialHybrid(path: string): Promise<Socket> {
+  const socket = await dialUnix(path)
+  socket.write('CONNECT 1025\n')
+  const [answer] = await once(socket, 'data') as [Buffer]
+  if (!answer.toString('latin1').startsWith('OK ')) throw new Error(`vsock answered ${JSON.stringify(answer.toString('latin1'))}`)
+  return socket
 }
 
 function accepted(path: string): Promise<Socket> {
@@ -149,13 +94,6 @@ function tscKhz(): string {
   mkdirSync('build/test', { recursive: true })
   execFileSync('hack/build-bin', ['--bundle', 'test/agent/programs/tsc-khz.ts', '-o', path], { stdio: ['ignore', 'ignore', 'inherit'] })
   return path
-}
-
-function makeRootfs(root: string): void {
-  for (const directory of ['bin', 'dev', 'etc', 'proc', 'sys', 'tmp', 'root']) mkdirSync(`${root}/${directory}`, { recursive: true })
-  copyFileSync('/bin/busybox', `${root}/bin/busybox`)
-  for (const applet of ['sh', 'echo', 'cat', 'sleep', 'true', 'false', 'dd', 'head', 'wc', 'md5sum', 'stty', 'tty', 'kill', 'id', 'ls', 'mount', 'hostname', 'date', 'tail', 'readlink', 'ip', 'ping'])
-    linkSync(`${root}/bin/busybox`, `${root}/bin/${applet}`)
 }
 
 async function until(is: () => boolean, what: string): Promise<void> {
