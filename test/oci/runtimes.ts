@@ -28,6 +28,8 @@ export const runtimes = known.filter(({ name }) => (process.env.OCI_RUNTIMES ?? 
 export interface CaseOptions {
   /** Where the case is not run, and what that runtime does in its place. Never both foreign ones: see above. */
   except?: Partial<Record<'runc' | 'crun', string>>
+  /** What the spec demands and neither of the Debian versions does yet: run on ours alone, and no conformance case. */
+  alone?: string
 }
 
 export type Case = (name: string, run: (runtime: Runtime) => void | Promise<void>, options?: CaseOptions) => void
@@ -39,7 +41,7 @@ export function conformance(title: string, cases: (test: Case) => void): void {
       const { except = {} } = options
       if (except.runc && except.crun) throw new Error(`${name}: passes on no other runtime, so it is no conformance case`)
       for (const runtime of runtimes) {
-        const why = runtime.name === 'kata-ts' ? undefined : except[runtime.name]
+        const why = runtime.name === 'kata-ts' ? undefined : options.alone ?? except[runtime.name]
         if (why) it.skip(`${name} [${runtime.name}: ${why}]`, () => undefined)
         else it(`${name} [${runtime.name}]`, () => run(runtime))
       }
