@@ -14,7 +14,7 @@ const faults: { what: string; says: RegExp; change: Change; except?: { runc?: st
   { what: 'a mount source that does not exist', says: /no-source/, change: spec => { spec.mounts.push({ destination: '/data', source: '/no-source', options: ['bind'] }) } },
   { what: 'an unknown file system', says: /nosuchfs|No such device|no such device/i, change: spec => { spec.mounts.push({ destination: '/data', type: 'nosuchfs', source: 'x' }) } },
   { what: 'a mount option the file system refuses', says: /tmpfs|data/, change: spec => { spec.mounts.push({ destination: '/data', type: 'tmpfs', source: 'x', options: ['size=nonsense'] }) } },
-  { what: 'a mount over /proc’s inside', says: /proc/, change: spec => { spec.mounts.push({ destination: '/proc/tty', type: 'tmpfs', source: 'tmpfs' }) }, except: { crun: 'lets it be' } },
+  { what: 'a mount over /proc’s inside', says: /proc/, change: spec => { spec.mounts.push({ destination: '/proc/tty', source: '/etc', options: ['bind'] }) }, except: { crun: 'lets it be' } },
   { what: 'an unknown resource limit', says: /RLIMIT_NONSENSE/i, change: spec => { spec.process.rlimits = [{ type: 'RLIMIT_NONSENSE', soft: 1, hard: 1 }] } },
   { what: 'a hook that does not exist', says: /no-hook/, change: spec => { spec.hooks = { createRuntime: [{ path: '/no-hook' }] } } },
   { what: 'an AppArmor profile where there is no AppArmor', says: /apparmor/i, change: spec => { spec.process.apparmorProfile = 'docker-default' }, except: { crun: 'ignores it' } },

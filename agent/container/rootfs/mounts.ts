@@ -77,7 +77,8 @@ function checkBelowProc(root: Root, plan: MountPlan): void {
     if (plan.kind !== 'filesystem' && isProcfs(plan.source)) return
     throw new Fault(`mount at ${plan.destination}: only proc may be mounted there, not ${plan.type}`)
   }
-  if (replaceable.has(rest.join('/'))) return
+  // An empty tmpfs feigns nothing, and is how some images hide parts of /proc.
+  if (replaceable.has(rest.join('/')) || (plan.kind === 'filesystem' && plan.type === 'tmpfs')) return
   if (plan.kind !== 'filesystem' && isProcfs(plan.source)) return
   throw new Fault(`mount at ${plan.destination} in ${root.path}: it lies inside /proc`, { fix: 'mount it elsewhere' })
 }
