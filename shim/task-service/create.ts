@@ -30,18 +30,17 @@ export async function create(context: TaskContext, request: CreateTaskRequest): 
   requireServable(sandbox, request)
   await using owner = new Owner()
   const bundle = readBundle(request.bundle)
-  const spec = bundle.config as unknown as Spec // checked field by field where it is rewritten, and by the agent's OCI validation
   const init = await openInit(context, request, owner)
   const shared = owner.move()
   const container = new Container({
-    id: request.id, bundle: bundle.path, annotations: bundle.annotations, init, hooks: hostHooks(spec.hooks), owner: shared,
+    id: request.id, bundle: bundle.path, annotations: bundle.annotations, init, hooks: hostHooks(bundle.spec.hooks), owner: shared,
   })
   sandbox.containers.set(container.id, container)
   owner.defer('container', () => {
     sandbox.containers.delete(container.id)
     return container.release()
   })
-  const guest = putIntoShare(sandbox, request, bundle, spec, shared)
+  const guest = putIntoShare(sandbox, request, bundle, shared)
   sandbox.ports.timeline.mark('rootfs')
   const agent = await sandbox.agent()
   await runHooks(container.hooks.create, 'createRuntime', hookState(sandbox, container, 'creating'))
@@ -68,7 +67,8 @@ async function openInit(context: TaskContext, request: CreateTaskRequest, owner:
 }
 
 /** Mounts rootfs and binds; gives the spec that the guest is sent. `owner` owes their removal. */
-function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bundle, spec: Spec, owner: Owner): Spec {
+function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bundle, owner: Owner): Spec {
+  const { spec } = bundle
   const { share, log } = sandbox.ports
   // A sandbox that failed has no share any more: its own error is the one to tell.
   if (!sandbox.isUsable) throw sandbox.unavailable()

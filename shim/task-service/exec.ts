@@ -1,5 +1,6 @@
 import * as sys from 'native:sys'
 import type { ExecProcessRequest } from '../../protocol/gen/task.ts'
+import { parseProcess } from '../../protocol/oci/parse.ts'
 import { isIdentifier } from '../flags.ts'
 import { Process } from '../process/process.ts'
 import { Refusal } from '../refusal.ts'
@@ -34,15 +35,9 @@ export async function exec(context: TaskContext, request: ExecProcessRequest): P
   return {}
 }
 
-/** The OCI Process of the request (JSON in an Any, as containerd marshals Go types), for the guest. */
+/** The OCI Process of the request (JSON in an Any, as containerd marshals Go types), for the guest. Throws SpecError. */
 function execSpec(request: ExecProcessRequest): Uint8Array {
   const bytes = request.spec?.value ?? new Uint8Array(0)
-  let process: unknown
-  try {
-    process = JSON.parse(sys.utf8Decode(bytes, 0, bytes.length))
-  } catch (cause) {
-    throw new Refusal('invalid', `exec ${request.execId}: the process spec is not valid JSON`, { cause })
-  }
-  if (typeof process !== 'object' || process === null) throw new Refusal('invalid', `exec ${request.execId}: the process spec is not an object`)
-  return sys.utf8Encode(JSON.stringify(guestProcess({ ...process })))
+  const process = parseProcess(sys.utf8Decode(bytes, 0, bytes.length))
+  return sys.utf8Encode(JSON.stringify(guestProcess(process)))
 }

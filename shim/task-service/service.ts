@@ -1,6 +1,7 @@
 import { story } from '../../native/ts/fault.ts'
 import { TaskDefinition } from '../../protocol/gen/task.ts'
 import { TaskDefinition as TaskV2Definition } from '../../protocol/gen/task-v2.ts'
+import { SpecError } from '../../protocol/oci/parse.ts'
 import { Server } from '../../protocol/ttrpc/server.ts'
 import type { Handlers } from '../../protocol/ttrpc/service.ts'
 import { Code, RpcError } from '../../protocol/ttrpc/status.ts'
@@ -36,7 +37,7 @@ const codes: Readonly<Record<RefusalKind, Code>> = {
 /** The status that containerd is given: code by the error's class, message with the whole chain of causes on one line. */
 export function toRpcError(error: unknown): RpcError {
   if (error instanceof RpcError) return error
-  const code = error instanceof Refusal ? codes[error.kind] : codeWithin(error)
+  const code = error instanceof Refusal ? codes[error.kind] : error instanceof SpecError ? Code.InvalidArgument : codeWithin(error)
   return new RpcError(code, story(error), { cause: error })
 }
 
