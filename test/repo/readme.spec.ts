@@ -1,0 +1,30 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { schema, tomlName } from '../../shim/config/schema.ts'
+import { top } from './sources.ts'
+
+const readme = readFileSync(join(top, 'README.md'), 'utf8')
+
+/** The configuration table as it has to stand in README: one row a key. */
+function configurationRows(): string[] {
+  return Object.entries(schema).flatMap(([section, keys]) => Object.entries(keys).map(([name, key]) => {
+    const fallback = typeof key.fallback === 'string' ? `"${key.fallback}"` : String(key.fallback)
+    return `| \`${section}.${tomlName(name)}\` | \`${fallback}\` | ${key.about.replaceAll('|', '\\|')} |`
+  }))
+}
+
+describe('README', () => {
+  it.each(configurationRows())('tells of the configuration key %s', row => expect(readme).toContain(row))
+
+  it('names only files that exist', () => {
+    const named = [...readme.matchAll(/\b((?:shim|agent|native|protocol|hack|test|guest-image)\/[\w./-]*\w)/g)].map(match => match[1] ?? '')
+    expect([...new Set(named)].filter(path => !existsSync(join(top, path)))).toEqual([])
+  })
+
+  it('says why each dependency is there', () => {
+    const { devDependencies, dependencies } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>
+    const names = Object.keys({ ...devDependencies, ...dependencies })
+    expect(names.filter(name => !readme.includes(`\`${name}\``))).toEqual([])
+  })
+})
