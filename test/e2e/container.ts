@@ -59,6 +59,7 @@ export class Container extends TaskHandle {
   #created = false
   private constructor(
     client: ContainerdClient, id: string, io: Stdio, private readonly stack: Stack, readonly options: ContainerOptions,
+    private readonly inTest: boolean,
   ) { super(client, id, '', io) }
 
   /**
@@ -71,13 +72,13 @@ export class Container extends TaskHandle {
     return container
   }
 
-  /** As create, without the task. */
-  static async prepare(stack: Stack, lane: Lane, options: ContainerOptions = {}, register = true): Promise<Container> {
+  /** As create, without the task. Outside a test (`inTest` false) the caller calls remove. */
+  static async prepare(stack: Stack, lane: Lane, options: ContainerOptions = {}, inTest = true): Promise<Container> {
     const id = uniqueId()
     const terminal = options.terminal ?? false
     const io = new Stdio(`${stack.directory}/e2e/${id}/init`, { stdin: options.stdin ?? false, terminal })
-    const container = new Container(stack.client, id, io, stack, options)
-    if (register) onTestFinished(() => container.remove())
+    const container = new Container(stack.client, id, io, stack, options, inTest)
+    if (inTest) onTestFinished(() => container.remove())
     const spec = baseSpec(id, options.args ?? ['sleep', '1000'])
     spec.process.terminal = terminal
     options.spec?.(spec)
@@ -105,7 +106,7 @@ export class Container extends TaskHandle {
     const terminal = options.terminal ?? false
     const execId = `exec-${++this.#execs}`
     const io = new Stdio(`${this.stack.directory}/e2e/${this.containerId}/${execId}`, { stdin: options.stdin ?? false, terminal })
-    onTestFinished(() => io.close())
+    if (this.inTest) onTestFinished(() => io.close())
     const process = processSpec(args)
     process.terminal = terminal
     options.process?.(process)
