@@ -25,6 +25,7 @@ export const CONTAINER_NEEDS: Readonly<Record<string, readonly string[]>> = {
 /** Symbols that must stay off, with what each would open or cost. */
 export const CONTAINER_REFUSALS: Readonly<Record<string, string>> = {
   VSOCKETS_LOOPBACK: 'a container could dial the agent through CID 1',
+  DUMMY: 'a dummy0 beside lo in every pod',
   DEVMEM: 'raw memory of the guest',
   MODULES: 'code loaded into the guest kernel',
   MAGIC_SYSRQ: 'a container with a writable /proc/sysrq-trigger could end the pod',
