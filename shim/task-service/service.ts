@@ -1,3 +1,4 @@
+import { monotonicMs } from '../../native/ts/clock.ts'
 import { story } from '../../native/ts/fault.ts'
 import { TaskDefinition } from '../../protocol/gen/task.ts'
 import { TaskDefinition as TaskV2Definition } from '../../protocol/gen/task-v2.ts'
@@ -53,32 +54,37 @@ function codeWithin(error: unknown): Code {
 
 /** A ttrpc server with the task service in both versions that containerd speaks: their messages are the same. */
 export function taskServer(context: TaskContext): Server {
-  const on = <Request, Response>(method: (context: TaskContext, request: Request) => Promise<Response>) =>
+  const on = <Request, Response>(name: string, method: (context: TaskContext, request: Request) => Promise<Response>) =>
     async (request: Request): Promise<Response> => {
+      const { sandbox } = context
+      const { log } = sandbox.ports
+      const sinceMs = monotonicMs()
       try {
         return await method(context, request)
       } catch (error) {
-        throw await context.sandbox.explain(error)
+        throw await sandbox.explain(error)
+      } finally {
+        if (log.enabled('debug')) log.debug('task request', { method: name, ms: Math.round((monotonicMs() - sinceMs) * 100) / 100 })
       }
     }
   const handlers: Handlers<typeof TaskDefinition> = {
-    create: on(create),
-    start: on(start),
-    state: on(state),
-    wait: on(wait),
-    kill: on(kill),
-    exec: on(exec),
-    resizePty: on(resizePty),
-    closeIO: on(closeIo),
-    pause: on(pause),
-    resume: on(resume),
-    update: on(update),
-    stats: on(stats),
-    pids: on(pids),
-    delete: on(remove),
-    connect: on(connect),
-    shutdown: on(shutdown),
-    checkpoint: on(checkpoint),
+    create: on('create', create),
+    start: on('start', start),
+    state: on('state', state),
+    wait: on('wait', wait),
+    kill: on('kill', kill),
+    exec: on('exec', exec),
+    resizePty: on('resizePty', resizePty),
+    closeIO: on('closeIO', closeIo),
+    pause: on('pause', pause),
+    resume: on('resume', resume),
+    update: on('update', update),
+    stats: on('stats', stats),
+    pids: on('pids', pids),
+    delete: on('delete', remove),
+    connect: on('connect', connect),
+    shutdown: on('shutdown', shutdown),
+    checkpoint: on('checkpoint', checkpoint),
   }
   const server = new Server({ toRpcError })
   server.register(TaskDefinition, handlers)
