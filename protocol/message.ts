@@ -1,6 +1,6 @@
 import { Code, RpcError } from './ttrpc/status.ts'
 
-/** What protocol/gen has for each message: its static codec. */
+/** What protocol/gen has for each message: its codec. */
 export interface MessageType<T> {
   encode(message: T): { finish(): Uint8Array }
   decode(bytes: Uint8Array): T
@@ -10,7 +10,6 @@ export interface MessageType<T> {
 export type MessageOf<Type> = Type extends { decode(bytes: Uint8Array): infer T } ? T : never
 
 const nothing = new Uint8Array(0)
-const zeros = new Map<unknown, object>()
 
 /** A complete message: `fields`, and proto3's zero value for each field left out. */
 export function message<T extends object>(type: MessageType<T>, fields: Partial<T>): T {
@@ -22,14 +21,8 @@ export function message<T extends object>(type: MessageType<T>, fields: Partial<
  * that its field cannot hold.
  */
 export function encode<T extends object>(type: MessageType<T>, fields: Partial<T>): Uint8Array {
-  let zero = zeros.get(type) as T | undefined // what decode made of nothing, kept below
-  if (zero === undefined) {
-    zero = type.decode(nothing)
-    zeros.set(type, zero)
-  }
   try {
-    // Encoding only reads, so what is left out may come from a prototype, which all share: half the cost of a copy.
-    return type.encode({ __proto__: zero, ...fields } as T).finish() // T, with the prototype's fields
+    return type.encode(fields as T).finish() // a codec passes over what is undefined
   } catch (error) {
     throw new RpcError(Code.Internal, `message cannot be encoded: ${reasonOf(error)}`, { cause: error })
   }
