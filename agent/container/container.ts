@@ -1,4 +1,5 @@
 import { exists } from '../../native/ts/file.ts'
+import type { NamespaceType } from '../../protocol/oci/linux.ts'
 import type { Process } from '../../protocol/oci/process.ts'
 import type { LinuxResources } from '../../protocol/oci/resources.ts'
 import type { Spec } from '../../protocol/oci/spec.ts'
@@ -10,10 +11,12 @@ import { execProcess } from './exec.ts'
 import type { InitLink } from './init/dialogue.ts'
 import { connectToStart } from './init/gate.ts'
 import { killContainer } from './kill.ts'
+import { differingNamespaces } from './namespaces/differing.ts'
 import type { CreateOptions, ProcessIo } from './options.ts'
 import { pauseContainer } from './pause.ts'
 import type { ContainerProcess } from './process.ts'
 import { resumeContainer } from './resume.ts'
+import { type CompiledFilter, filterOf } from './seccomp/filter.ts'
 import { startContainer } from './start.ts'
 import { type Status, statusOf } from './state.ts'
 import { updateContainer } from './update.ts'
@@ -26,6 +29,8 @@ export interface ContainerParts {
   /** Owned. */
   init: ContainerProcess
   cgroup: Cgroup
+  /** The compiled filter, where it is known already. */
+  seccomp?: CompiledFilter | undefined
   /** Owned: init's dialogue while it waits for its start; absent when the start goes another way or was given. */
   link?: InitLink
   /** The socket on which init waits for its start, when another process than the creator is to give it. */
@@ -41,6 +46,8 @@ export class Container {
   readonly init: ContainerProcess
   readonly cgroup: Cgroup
   readonly warn: (message: string) => void
+  #filter: Promise<CompiledFilter | undefined> | undefined
+  #namespaces: ReadonlySet<NamespaceType> | undefined
   #link: InitLink | undefined
   readonly #startSocket: string | undefined
 
@@ -52,6 +59,7 @@ export class Container {
     this.init = parts.init
     this.cgroup = parts.cgroup
     this.warn = parts.warn
+    if ('seccomp' in parts) this.#filter = Promise.resolve(parts.seccomp)
     this.#link = parts.link
     this.#startSocket = parts.startSocket
   }
@@ -64,6 +72,18 @@ export class Container {
   /** A container that another process created; see adoptContainer. */
   static adopt(record: ContainerRecord): Container {
     return adoptContainer(record)
+  }
+
+  /** The filter of its processes, compiled once. */
+  filter(): Promise<CompiledFilter | undefined> {
+    this.#filter ??= filterOf(this.spec, this.warn)
+    return this.#filter
+  }
+
+  /** The namespaces in which it is apart from this process. They never change. */
+  namespaces(): ReadonlySet<NamespaceType> {
+    this.#namespaces ??= differingNamespaces(this.init.pid)
+    return this.#namespaces
   }
 
   /** Init's dialogue, given away; undefined when the container was started. */

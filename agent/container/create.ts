@@ -1,4 +1,5 @@
 import { rlimitNumbers } from '../../native/ts/constants/resource.ts'
+import { CLONE_NEWUSER } from '../../native/ts/constants/sched.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import type { Fd } from '../../native/ts/fd.ts'
 import type { Owner } from '../../native/ts/owner.ts'
@@ -23,7 +24,7 @@ import type { ContainerProcess } from './process.ts'
 import { refuseUnsupported } from './refuse.ts'
 import { planMount } from './rootfs/mount-options.ts'
 import { checkSysctls } from './rootfs/sysctl.ts'
-import { compileFilter } from './seccomp/compile.ts'
+import { type CompiledFilter, filterOf } from './seccomp/filter.ts'
 
 /**
  * Creates a container: everything but the user's program (runtime.md#create). Takes ownership of the
@@ -43,25 +44,27 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
   const warn = options.warn ?? (() => undefined)
   refuseUnsupported(options.spec)
   const cgroup = openCgroup(options.spec.linux?.cgroupsPath || options.cgroupPath)
-  const plan = planInit(options, cgroup, warn)
+  const seccomp = await filterOf(options.spec, warn)
+  const plan = planInit(options, cgroup, seccomp, warn)
   try {
     cgroup.create()
     owner.defer(`cgroup of ${options.id}`, () => cgroup.delete())
-    const resources = options.spec.linux?.resources ?? {}
-    cgroup.apply({ ...resources, devices: withDefaultDevices(resources.devices ?? []) })
     const listener = options.startSocket === undefined ? undefined : owner.own('start socket', listenForStart(options.startSocket))
     const { process, link } = cloneInit({ ...plan, startListener: listener }, cgroup, owner)
+    // Limits are for the program, not for init: they are set while it works.
+    const resources = options.spec.linux?.resources ?? {}
+    cgroup.apply({ ...resources, devices: withDefaultDevices(resources.devices ?? []) })
     const terminal = await converse(plan, process, link)
     listener?.close()
     if (listener) link.close()
     process.giveTerminal(terminal)
-    return new Container({ id: options.id, bundle: options.bundle, spec: options.spec, init: process, cgroup, warn, ...(options.startSocket === undefined ? { link } : { startSocket: options.startSocket }) })
+    return new Container({ id: options.id, bundle: options.bundle, spec: options.spec, init: process, cgroup, seccomp, warn, ...(options.startSocket === undefined ? { link } : { startSocket: options.startSocket }) })
   } finally {
     closePlan(plan.namespaces)
   }
 }
 
-function planInit(options: CreateOptions, cgroup: Cgroup, warn: (message: string) => void): InitPlan {
+function planInit(options: CreateOptions, cgroup: Cgroup, seccomp: CompiledFilter | undefined, warn: (message: string) => void): InitPlan {
   const { spec, id, bundle } = options
   const { process, root } = spec
   if (!process) throw new Fault('config.json has no process', { fix: 'say what to run in process.args' })
@@ -74,7 +77,7 @@ function planInit(options: CreateOptions, cgroup: Cgroup, warn: (message: string
     mounts: (spec.mounts ?? []).map(planMount),
     cgroupMounts: cgroup.mountSources(),
     capabilities: planCapabilities(process.capabilities, warn),
-    seccomp: linux.seccomp ? compileFilter(linux.seccomp, warn) : undefined,
+    seccomp,
     startListener: undefined,
     parentHooks: Boolean(spec.hooks?.prestart?.length || spec.hooks?.createRuntime?.length),
     annotations: spec.annotations ?? {},
@@ -96,6 +99,9 @@ function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: Con
   using initEnd = ends.init
   const link = owner.own('init dialogue', new InitLink(ends.parent))
   using cgroupFd = cgroup.openForClone()
+  // Born in its cgroup and without ids to be mapped, init has nothing to wait for: it finds the word when it looks.
+  const early = cgroupFd !== undefined && !makesUserNamespace(plan)
+  if (early) link.tell({ type: 'go' })
   const process = cloneProcess({
     what: `init of ${plan.id}`,
     flags: plan.namespaces.cloneFlags,
@@ -107,16 +113,20 @@ function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: Con
     },
   })
   owner.defer(`init of ${plan.id}`, () => process.destroy())
+  if (early) return { process, link }
   if (!cgroupFd) cgroup.enter(process.pid)
+  if (makesUserNamespace(plan)) writeIdMaps(process.pid, plan.spec.linux?.uidMappings ?? [], plan.spec.linux?.gidMappings ?? [])
+  link.tell({ type: 'go' })
   return { process, link }
 }
 
-/** The parent's side of the dialogue up to `created` (init/dialogue.ts); gives the terminal. */
+function makesUserNamespace({ namespaces }: InitPlan): boolean {
+  return (namespaces.cloneFlags & CLONE_NEWUSER) !== 0
+}
+
+/** The parent's side of the dialogue from `go` up to `created` (init/dialogue.ts); gives the terminal. */
 async function converse(plan: InitPlan, process: ContainerProcess, link: InitLink): Promise<Fd | undefined> {
-  const { spec, namespaces } = plan
-  const freshUser = plan.mapped && !namespaces.joined.some(({ type }) => type === 'user')
-  if (freshUser) writeIdMaps(process.pid, spec.linux?.uidMappings ?? [], spec.linux?.gidMappings ?? [])
-  link.tell({ type: 'go' })
+  const { spec } = plan
   if (plan.parentHooks) {
     await link.expect('mounted')
     const state = hookState(plan, 'creating', process.pid)

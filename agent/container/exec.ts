@@ -1,8 +1,5 @@
-import * as sys from 'native:sys'
-import { AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import type { Owner } from '../../native/ts/owner.ts'
-import type { NamespaceType } from '../../protocol/oci/linux.ts'
 import type { Process } from '../../protocol/oci/process.ts'
 import type { Container } from './container.ts'
 import { planCapabilities } from './init/capabilities.ts'
@@ -15,7 +12,7 @@ import { closeIo, type ProcessIo } from './options.ts'
 import { owning } from './owning.ts'
 import type { ContainerProcess } from './process.ts'
 import { refuseLabels } from './refuse.ts'
-import { compileFilter } from './seccomp/compile.ts'
+import type { CompiledFilter } from './seccomp/filter.ts'
 
 /** Runs one more process in the container; see Container.exec. */
 export async function execProcess(container: Container, process: Process, io: ProcessIo): Promise<ContainerProcess> {
@@ -30,16 +27,18 @@ async function exec(container: Container, process: Process, io: ProcessIo, owner
   const status = container.status()
   if (status === 'stopped' || status === 'paused') throw new Fault(`container ${container.id} cannot run a process: it is ${status}`)
   refuseLabels(process)
-  const plan = planExec(container, process, io)
+  const plan = planExec(container, process, io, await container.filter())
   const ends = socketPair()
   using initEnd = ends.init
   const link = owner.own('exec dialogue', new InitLink(ends.parent))
   using cgroupFd = container.cgroup.openForClone()
+  // Born in its cgroup, the process has nothing to wait for.
+  if (cgroupFd) link.tell({ type: 'go' })
   const child = cloneProcess({
     what: `process of ${container.id}`,
     flags: 0,
     // A pidfd stands for the namespaces of its process: no path in /proc, no reused pid.
-    bornIn: plan.namespaceTypes.has('pid') ? container.init.pidfd.number : undefined,
+    bornIn: container.namespaces().has('pid') ? container.init.pidfd.number : undefined,
     cgroupFd: cgroupFd?.number,
     child: () => {
       const parent = new ParentLink(initEnd.number)
@@ -47,38 +46,27 @@ async function exec(container: Container, process: Process, io: ProcessIo, owner
     },
   })
   owner.defer(`process of ${container.id}`, () => child.destroy())
-  if (!cgroupFd) container.cgroup.enter(child.pid)
   initEnd.close()
-  link.tell({ type: 'go' })
+  if (!cgroupFd) {
+    container.cgroup.enter(child.pid)
+    link.tell({ type: 'go' })
+  }
   if (io.terminal) child.giveTerminal(await link.expect('terminal'))
-  await link.expect('created')
-  link.tell({ type: 'start' })
   await link.expectEnd()
   link.close()
   return child
 }
 
-function planExec(container: Container, process: Process, io: ProcessIo): ExecPlan & { namespaceTypes: ReadonlySet<NamespaceType> } {
+function planExec(container: Container, process: Process, io: ProcessIo, seccomp: CompiledFilter | undefined): ExecPlan {
   const { spec, init } = container
-  const types = differingNamespaces(init.pid)
-  const seccomp = spec.linux?.seccomp
+  const types = container.namespaces()
   return {
     id: container.id, process, io, pass: [],
     capabilities: planCapabilities(process.capabilities, container.warn),
-    seccomp: seccomp ? compileFilter(seccomp, container.warn) : undefined,
+    seccomp,
     mapped: types.has('user'),
     initPidfd: init.pidfd.number,
-    namespaceTypes: types,
     namespaceFlags: [...types].reduce((flags, type) => flags | namespaceTypes[type].flag, 0),
     personality: spec.linux?.personality,
   }
-}
-
-/** The namespaces in which process `pid` is apart from us: setns(2) into one's own user namespace is an error. */
-function differingNamespaces(pid: number): ReadonlySet<NamespaceType> {
-  const differ = Object.entries(namespaceTypes).filter(([, { file }]) => {
-    const theirs = sys.readlinkat(AT_FDCWD, `/proc/${pid}/ns/${file}`)
-    return typeof theirs === 'string' && theirs !== sys.readlinkat(AT_FDCWD, `/proc/self/ns/${file}`)
-  })
-  return new Set(differ.map(([type]) => type as NamespaceType)) // keys of a Record are its key type
 }

@@ -39,11 +39,18 @@ export class ContainerProcess {
   #terminal: Fd | undefined
   /** The master after it was taken: still good for its size. */
   #taken: Fd | undefined
-  readonly startTime: string
 
-  /** Takes ownership of `pidfd`. `startTime`: of a process that was seen before; else it is looked up. */
-  constructor(readonly pid: number, readonly pidfd: Fd, startTime?: string) {
-    this.startTime = startTime ?? processStat(pid)?.startTime ?? ''
+  /** Takes ownership of `pidfd`. */
+  private constructor(readonly pid: number, readonly pidfd: Fd, readonly startTime: string) {}
+
+  /** A child of this process, just cloned. Takes ownership of `pidfd`, and of the process: when this throws, it has been killed. */
+  static cloned(pid: number, pidfd: Fd): ContainerProcess {
+    try {
+      return new ContainerProcess(pid, pidfd, processStat(pid)?.startTime ?? '')
+    } catch (error) {
+      new ContainerProcess(pid, pidfd, '').destroy()
+      throw error
+    }
   }
 
   /** The process that had `pid` and `startTime`: when it is gone, one that is not alive and cannot be signalled. */

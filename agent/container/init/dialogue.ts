@@ -15,6 +15,9 @@
  *     │  ── start ─────────────────────────────▶│ startContainer hooks, seccomp, capabilities, execve
  *     │  ◀──────────────────── end of file ──── │ execve closed the socket: it runs
  *
+ * A process of an exec has a shorter one: `go`, `terminal` if it has one, end of file. Where init has nothing to wait
+ * for (cgroup v2, no ids to map), `go` lies in the socket before it is cloned.
+ *
  * At any point init may say `failed` instead, with the whole error, and end; or end without a word.
  * `start` may come over another connection (gate.ts), which then carries the rest of the dialogue.
  */

@@ -5,7 +5,6 @@ import { open } from '../../../native/ts/fd.ts'
 import { Root } from '../rootfs/root.ts'
 import { closeAllBut } from './descriptors.ts'
 import type { ParentLink } from './dialogue.ts'
-import { awaitStart } from './gate.ts'
 import { applyPersonality, applyPriorities } from './limits.ts'
 import type { LinuxPersonality } from '../../../protocol/oci/linux.ts'
 import type { ProcessPlan } from './plan.ts'
@@ -48,7 +47,5 @@ export function runExec(plan: ExecPlan, link: ParentLink): never {
   }
   applyPersonality(plan.personality)
   const ready = prepareProcess(plan, link, terminal && [terminal.slave.number, terminal.slave.number, terminal.slave.number], undefined)
-  link.tell({ type: 'created' })
-  awaitStart(link, undefined)
   return becomeProgram(plan, ready)
 }

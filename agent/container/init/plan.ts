@@ -5,6 +5,7 @@ import type { CgroupMountSource } from '../cgroup/cgroup.ts'
 import type { NamespacePlan } from '../namespaces/plan.ts'
 import type { ProcessIo } from '../options.ts'
 import type { MountPlan } from '../rootfs/mount-options.ts'
+import type { CompiledFilter } from '../seccomp/filter.ts'
 import type { CapabilityPlan } from './capabilities.ts'
 
 /** What one process of a container becomes: the part that init and exec have in common. */
@@ -15,7 +16,7 @@ export interface ProcessPlan {
   pass: readonly Fd[]
   capabilities: CapabilityPlan
   /** The container's filter, compiled; undefined: none. */
-  seccomp: { program: Uint8Array; flags: number } | undefined
+  seccomp: CompiledFilter | undefined
   /** Whether it has a user namespace of its own. */
   mapped: boolean
 }

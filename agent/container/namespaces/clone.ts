@@ -26,12 +26,22 @@ export function cloneProcess(options: CloneOptions): ContainerProcess {
   if (options.bornIn === undefined) return clone(options)
   using home = open('/proc/self/ns/pid_for_children', O_RDONLY)
   check('setns', `pid namespace for ${options.what}`, sys.setns(options.bornIn, CLONE_NEWPID))
+  // Every later child would be born in the wrong namespace if this failed: an error above any other. Only the
+  // parent comes here: the child never leaves clone().
+  const stepBack = () => check('setns', 'back to the own pid namespace', sys.setns(home.number, CLONE_NEWPID))
+  let process: ContainerProcess
   try {
-    return clone(options)
-  } finally {
-    // Only in the parent: the child never comes back from clone(). Every later child would be born in
-    // the wrong namespace if this failed, so it is an error above any other.
-    check('setns', 'back to the own pid namespace', sys.setns(home.number, CLONE_NEWPID))
+    process = clone(options)
+  } catch (error) {
+    stepBack()
+    throw error
+  }
+  try {
+    stepBack()
+    return process
+  } catch (error) {
+    process.destroy()
+    throw error
   }
 }
 
@@ -47,5 +57,5 @@ function clone(options: CloneOptions): ContainerProcess {
     }
   }
   if (cloned.pid < 0) throw new SysError('clone3', options.what, -cloned.pid)
-  return new ContainerProcess(cloned.pid, new Fd(cloned.pidfd, `pidfd of ${options.what}`))
+  return ContainerProcess.cloned(cloned.pid, new Fd(cloned.pidfd, `pidfd of ${options.what}`))
 }

@@ -63,7 +63,8 @@ function makeDevice(root: Root, device: LinuxDevice): void {
     return
   }
   check('mknod', `${device.path} in ${root.path}`, made)
-  // The umask does not count, and the owner is changed without following what may have taken the name.
+  if (!device.uid && !device.gid) return
+  // Without following what may have taken the name.
   check('chown', device.path, sys.fchownat(at.number, name, device.uid ?? 0, device.gid ?? 0, AT_SYMLINK_NOFOLLOW))
 }
 

@@ -13,14 +13,8 @@ import { errnoNoSys, killThread, permits, returnOf } from './actions.ts'
 import { type Architecture, architectures, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_SYSCALL_BIT } from './architectures.ts'
 import { Assembler, JEQ, JGE, Label } from './bpf.ts'
 import { testRules } from './conditions.ts'
+import type { CompiledFilter } from './filter.ts'
 import { highestNumber, type Rule, rulesByNumber } from './rules.ts'
-
-export interface CompiledFilter {
-  /** An array of struct sock_filter. */
-  program: Uint8Array
-  /** For seccomp(2). */
-  flags: number
-}
 
 /** offsetof(struct seccomp_data, …) (include/uapi/linux/seccomp.h) */
 const dataNr = 0
