@@ -1,7 +1,7 @@
 /**
  * Checks of parsed JSON: each looks at one value and reports what is wrong with it, and where.
  *
- * Checks are data, built once: `record({ args: needed(list(text)) })`. A path such as `linux.seccomp.syscalls[3].names`
+ * Checks are data, built once: `record(() => ({ args: needed(list(text)) }))`. A path such as `linux.seccomp.syscalls[3].names`
  * is put together only for a report, so that a correct document costs no strings.
  */
 
@@ -149,10 +149,11 @@ export type Fields<T> = { readonly [K in keyof Required<T>]: Check | Needed }
 /**
  * An object with the fields of T. Fields that T does not know pass unread: the spec wants them tolerated
  * (config.md#extensibility). A field that is `null` counts as absent, as in Go, and is removed. `whole` then judges the
- * fields together; it is called only when each is right by itself.
+ * fields together; it is called only when each is right by itself. `fields` is called at the first use: most programs that
+ * can read a document start without one.
  */
-export function record<T extends object>(fields: Fields<T>, together?: (value: T, place: Place, problems: Problems) => void): Check {
-  const entries = Object.entries<Check | Needed>(fields)
+export function record<T extends object>(fields: () => Fields<T>, together?: (value: T, place: Place, problems: Problems) => void): Check {
+  let known: [string, Check | Needed][] | undefined
   return (value, place, problems) => {
     if (!isObject(value)) {
       problems.report(place, `${show(value)}; must be an object`)
@@ -160,7 +161,8 @@ export function record<T extends object>(fields: Fields<T>, together?: (value: T
     }
     const before = problems.count
     const at: Place = { holder: place, key: '' }
-    for (const [key, rule] of entries) {
+    known ??= Object.entries<Check | Needed>(fields())
+    for (const [key, rule] of known) {
       const field = Object.hasOwn(value, key) ? value[key] : undefined
       at.key = key
       if (field !== undefined && field !== null) (typeof rule === 'function' ? rule : rule.needed)(field, at, problems)

@@ -22,21 +22,21 @@ export interface Hooks {
   poststop?: Hook[]
 }
 
-const hook = record<Hook>({
+const hook = record<Hook>(() => ({
   path: needed(absolutePath, 'give the absolute path of the program to run'),
   args: list(text),
   env: list(text),
   timeout: whole(1, 2 ** 31),
-})
+}))
 
 const hooksOfOnePoint = list(hook)
 
 /** Checks `hooks` (config.md#posix-platform-hooks). */
-export const hooks: Check = record<Hooks>({
+export const hooks: Check = record<Hooks>(() => ({
   prestart: hooksOfOnePoint,
   createRuntime: hooksOfOnePoint,
   createContainer: hooksOfOnePoint,
   startContainer: hooksOfOnePoint,
   poststart: hooksOfOnePoint,
   poststop: hooksOfOnePoint,
-})
+}))

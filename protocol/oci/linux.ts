@@ -72,17 +72,17 @@ export interface LinuxTimeOffset {
   nanosecs?: number
 }
 
-const idMappings = list(record<LinuxIdMapping>({ containerID: needed(uint32), hostID: needed(uint32), size: needed(whole(1, 2 ** 32 - 1)) }))
+const idMappings = list(record<LinuxIdMapping>(() => ({ containerID: needed(uint32), hostID: needed(uint32), size: needed(whole(1, 2 ** 32 - 1)) })))
 
 /** Checks `uidMappings` and `gidMappings`, here and of a mount (config-linux.md#user-namespace-mappings). */
 export const mappings: Check = idMappings
 
-const namespace = record<LinuxNamespace>({
+const namespace = record<LinuxNamespace>(() => ({
   type: needed(oneOf(namespaceTypes, 'config-linux.md#namespaces')),
   path: matching(/^($|\/)/, 'an absolute path', 'config-linux.md#namespaces'),
-})
+}))
 
-const device = record<LinuxDevice>({
+const device = record<LinuxDevice>(() => ({
   path: needed(absolutePath),
   type: needed(oneOf(['c', 'b', 'u', 'p'], 'config-linux.md#devices')),
   major: int64,
@@ -90,7 +90,7 @@ const device = record<LinuxDevice>({
   fileMode: uint32,
   uid: uint32,
   gid: uint32,
-}, (node, place, problems) => {
+}), (node, place, problems) => {
   for (const key of ['major', 'minor'] as const) {
     const number = node[key]
     if (number === undefined ? node.type !== 'p' : number < 0) {
@@ -114,7 +114,7 @@ function judgeLinux(linux: Linux, place: Place, problems: Problems): void {
 }
 
 /** Checks `linux` (config-linux.md). */
-export const linux: Check = record<Linux>({
+export const linux: Check = record<Linux>(() => ({
   uidMappings: idMappings,
   gidMappings: idMappings,
   sysctl: table(text),
@@ -127,7 +127,7 @@ export const linux: Check = record<Linux>({
   maskedPaths: list(absolutePath),
   readonlyPaths: list(absolutePath),
   mountLabel: text,
-  intelRdt: record<LinuxIntelRdt>({ closID: text, l3CacheSchema: text, memBwSchema: text, enableCMT: flag, enableMBM: flag }),
-  personality: record<LinuxPersonality>({ domain: needed(oneOf(['LINUX', 'LINUX32'], 'config-linux.md#personality')), flags: list(text) }),
-  timeOffsets: table(record<LinuxTimeOffset>({ secs: int64, nanosecs: whole(0, 999_999_999) })),
-}, judgeLinux)
+  intelRdt: record<LinuxIntelRdt>(() => ({ closID: text, l3CacheSchema: text, memBwSchema: text, enableCMT: flag, enableMBM: flag })),
+  personality: record<LinuxPersonality>(() => ({ domain: needed(oneOf(['LINUX', 'LINUX32'], 'config-linux.md#personality')), flags: list(text) })),
+  timeOffsets: table(record<LinuxTimeOffset>(() => ({ secs: int64, nanosecs: whole(0, 999_999_999) }))),
+}), judgeLinux)

@@ -94,11 +94,11 @@ const capabilitySet = list(capability)
 
 const environment = list(matching(/^[^=]+=/, 'KEY=value', 'config.md#process'))
 
-const rlimit = record<Rlimit>({
+const rlimit = record<Rlimit>(() => ({
   type: needed(oneOf(rlimitTypes, 'config.md#posix-process')),
   hard: needed(uint64),
   soft: needed(uint64),
-}, (limit, place, problems) => {
+}), (limit, place, problems) => {
   if (limit.soft > limit.hard) problems.report({ holder: place, key: 'soft' }, `${limit.soft}; must not be above hard, which is ${limit.hard}`, 'setrlimit(2)')
 })
 
@@ -117,32 +117,32 @@ function judgeProcess(process: Process, place: Place, problems: Problems): void 
 }
 
 /** Checks `process` of a spec, or the process of an exec (config.md#process). */
-export const process: Check = record<Process>({
+export const process: Check = record<Process>(() => ({
   terminal: flag,
-  consoleSize: record<ConsoleSize>({ height: needed(uint32), width: needed(uint32) }),
-  user: needed(record<User>({
+  consoleSize: record<ConsoleSize>(() => ({ height: needed(uint32), width: needed(uint32) })),
+  user: needed(record<User>(() => ({
     uid: needed(uint32),
     gid: needed(uint32),
     umask: whole(0, 0o7777),
     additionalGids: list(uint32),
     username: text,
-  }), 'give the uid and gid to run as'),
+  })), 'give the uid and gid to run as'),
   args: list(text),
   env: environment,
   cwd: needed(absolutePath, 'give the absolute path of the working directory'),
-  capabilities: record<Capabilities>({
+  capabilities: record<Capabilities>(() => ({
     bounding: capabilitySet,
     effective: capabilitySet,
     inheritable: capabilitySet,
     permitted: capabilitySet,
     ambient: capabilitySet,
-  }),
+  })),
   rlimits: both(list(rlimit), distinct<Rlimit>(limit => limit.type, 'config.md#posix-process')),
   noNewPrivileges: flag,
   apparmorProfile: text,
   selinuxLabel: text,
   oomScoreAdj: whole(-1000, 1000),
-  scheduler: record<Scheduler>({
+  scheduler: record<Scheduler>(() => ({
     policy: needed(oneOf(schedulerPolicies, 'config.md#linux-process')),
     nice: int64,
     priority: int64,
@@ -150,7 +150,7 @@ export const process: Check = record<Process>({
     runtime: uint64,
     deadline: uint64,
     period: uint64,
-  }),
-  ioPriority: record<IoPriority>({ class: needed(oneOf(ioClasses, 'config.md#linux-process')), priority: needed(whole(0, 7)) }),
-  execCPUAffinity: record<CpuAffinity>({ initial: cpuList, final: cpuList }),
-}, judgeProcess)
+  })),
+  ioPriority: record<IoPriority>(() => ({ class: needed(oneOf(ioClasses, 'config.md#linux-process')), priority: needed(whole(0, 7)) })),
+  execCPUAffinity: record<CpuAffinity>(() => ({ initial: cpuList, final: cpuList })),
+}), judgeProcess)

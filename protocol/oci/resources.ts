@@ -101,15 +101,15 @@ export interface LinuxRdma {
   hcaObjects?: number
 }
 
-const deviceRule = record<LinuxDeviceCgroup>({
+const deviceRule = record<LinuxDeviceCgroup>(() => ({
   allow: needed(flag, 'say true or false'),
   type: oneOf(['', 'a', 'b', 'c'], 'config-linux.md#allowed-device-list'),
   major: int64,
   minor: int64,
   access: matching(/^[rwm]*$/, 'made of r, w and m', 'config-linux.md#allowed-device-list'),
-})
+}))
 
-const throttled = list(record<LinuxThrottleDevice>({ major: needed(int64), minor: needed(int64), rate: needed(uint64) }))
+const throttled = list(record<LinuxThrottleDevice>(() => ({ major: needed(int64), minor: needed(int64), rate: needed(uint64) })))
 
 const cpuSet = matching(/^\s*$|^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$/, 'a list such as 0-3,7', 'config-linux.md#cpu')
 
@@ -129,9 +129,9 @@ function judgeUnified(resources: LinuxResources, place: Place, problems: Problem
 }
 
 /** Checks `linux.resources` of a spec, or the resources of an update (config-linux.md#control-groups). */
-export const resources: Check = record<LinuxResources>({
+export const resources: Check = record<LinuxResources>(() => ({
   devices: list(deviceRule),
-  memory: record<LinuxMemory>({
+  memory: record<LinuxMemory>(() => ({
     limit: int64,
     reservation: int64,
     swap: int64,
@@ -141,8 +141,8 @@ export const resources: Check = record<LinuxResources>({
     disableOOMKiller: flag,
     useHierarchy: flag,
     checkBeforeUpdate: flag,
-  }, judgeMemory),
-  cpu: record<LinuxCpu>({
+  }), judgeMemory),
+  cpu: record<LinuxCpu>(() => ({
     shares: uint64,
     quota: int64,
     burst: uint64,
@@ -152,25 +152,25 @@ export const resources: Check = record<LinuxResources>({
     cpus: cpuSet,
     mems: cpuSet,
     idle: whole(0, 1),
-  }),
-  pids: record<LinuxPids>({ limit: needed(int64) }),
-  blockIO: record<LinuxBlockIo>({
+  })),
+  pids: record<LinuxPids>(() => ({ limit: needed(int64) })),
+  blockIO: record<LinuxBlockIo>(() => ({
     weight: uint16,
     leafWeight: uint16,
-    weightDevice: list(record<LinuxWeightDevice>({ major: needed(int64), minor: needed(int64), weight: uint16, leafWeight: uint16 })),
+    weightDevice: list(record<LinuxWeightDevice>(() => ({ major: needed(int64), minor: needed(int64), weight: uint16, leafWeight: uint16 }))),
     throttleReadBpsDevice: throttled,
     throttleWriteBpsDevice: throttled,
     throttleReadIOPSDevice: throttled,
     throttleWriteIOPSDevice: throttled,
-  }),
-  hugepageLimits: list(record<LinuxHugepageLimit>({
+  })),
+  hugepageLimits: list(record<LinuxHugepageLimit>(() => ({
     pageSize: needed(matching(/^[1-9][0-9]*[KMG]B$/, 'a size such as 2MB', 'config-linux.md#huge-page-limits')),
     limit: needed(uint64),
-  })),
-  network: record<LinuxNetwork>({
+  }))),
+  network: record<LinuxNetwork>(() => ({
     classID: uint32,
-    priorities: list(record<{ name: string; priority: number }>({ name: needed(text), priority: needed(uint32) })),
-  }),
-  rdma: table(record<LinuxRdma>({ hcaHandles: uint32, hcaObjects: uint32 })),
+    priorities: list(record<{ name: string; priority: number }>(() => ({ name: needed(text), priority: needed(uint32) }))),
+  })),
+  rdma: table(record<LinuxRdma>(() => ({ hcaHandles: uint32, hcaObjects: uint32 }))),
   unified: table(text),
-}, judgeUnified)
+}), judgeUnified)

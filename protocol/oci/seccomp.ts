@@ -50,25 +50,25 @@ function judgeErrno(action: SeccompAction, errnoRet: number | undefined, place: 
   problems.report(place, `given with ${action}; only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take one`, section)
 }
 
-const argument = record<LinuxSeccompArg>({
+const argument = record<LinuxSeccompArg>(() => ({
   index: needed(whole(0, 5)),
   value: needed(uint64),
   valueTwo: uint64,
   op: needed(oneOf(seccompOperators, section)),
-})
+}))
 
-const rule = record<LinuxSyscall>({
+const rule = record<LinuxSyscall>(() => ({
   names: needed(list(text), 'name at least one system call'),
   action: needed(oneOf(seccompActions, section)),
   errnoRet: errno,
   args: list(argument),
-}, (syscall, place, problems) => {
+}), (syscall, place, problems) => {
   if (syscall.names.length === 0) problems.report({ holder: place, key: 'names' }, 'empty; name at least one system call', section)
   judgeErrno(syscall.action, syscall.errnoRet, { holder: place, key: 'errnoRet' }, problems)
 })
 
 /** Checks `linux.seccomp` (config-linux.md#seccomp). */
-export const seccomp: Check = record<LinuxSeccomp>({
+export const seccomp: Check = record<LinuxSeccomp>(() => ({
   defaultAction: needed(oneOf(seccompActions, section)),
   defaultErrnoRet: errno,
   architectures: list(matching(/^SCMP_ARCH_[A-Z0-9_]+$/, 'a SCMP_ARCH_… name', section)),
@@ -76,7 +76,7 @@ export const seccomp: Check = record<LinuxSeccomp>({
   listenerPath: absolutePath,
   listenerMetadata: text,
   syscalls: list(rule),
-}, (filter, place, problems) => {
+}), (filter, place, problems) => {
   judgeErrno(filter.defaultAction, filter.defaultErrnoRet, { holder: place, key: 'defaultErrnoRet' }, problems)
   if (filter.listenerMetadata !== undefined && filter.listenerPath === undefined) {
     problems.report({ holder: place, key: 'listenerMetadata' }, 'given without listenerPath', section)

@@ -37,14 +37,14 @@ export interface Mount {
   gidMappings?: LinuxIdMapping[]
 }
 
-const mount = record<Mount>({
+const mount = record<Mount>(() => ({
   destination: needed(matching(/./s, 'a path in the container'), 'give the path in the container to mount on'),
   type: text,
   source: text,
   options: list(text),
   uidMappings: mappings,
   gidMappings: mappings,
-}, (one, place, problems) => {
+}), (one, place, problems) => {
   if ((one.uidMappings === undefined) !== (one.gidMappings === undefined)) {
     problems.report(place, 'has only one of uidMappings and gidMappings; give both or none', 'config.md#posix-platform-mounts')
   }
@@ -65,9 +65,9 @@ function judgeSpec(spec: Spec, place: Place, problems: Problems): void {
 }
 
 /** Checks a whole config.json. */
-export const spec: Check = record<Spec>({
+export const spec: Check = record<Spec>(() => ({
   ociVersion: needed(version, 'give the version of the runtime spec it is written for'),
-  root: needed(record<Root>({ path: needed(matching(/./s, 'the path of the root file system')), readonly: flag }), 'give the path of the root file system'),
+  root: needed(record<Root>(() => ({ path: needed(matching(/./s, 'the path of the root file system')), readonly: flag })), 'give the path of the root file system'),
   process,
   hostname: hostName,
   domainname: hostName,
@@ -75,4 +75,4 @@ export const spec: Check = record<Spec>({
   hooks,
   annotations: table(text),
   linux,
-}, judgeSpec)
+}), judgeSpec)
