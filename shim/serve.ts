@@ -4,7 +4,7 @@ import { Connection } from '../native/ts/connection.ts'
 import { SIGINT, SIGTERM } from '../native/ts/constants/signal.ts'
 import { story } from '../native/ts/fault.ts'
 import type { Fd } from '../native/ts/fd.ts'
-import { removeFile, removeTree } from '../native/ts/file.ts'
+import { exists, removeFile, removeTree } from '../native/ts/file.ts'
 import { Signals } from '../native/ts/signals.ts'
 import { accept } from '../native/ts/socket.ts'
 import { AgentClient } from './agent-client.ts'
@@ -24,6 +24,7 @@ export interface ServeOptions {
   hostname: string
   config: Config
   stateDir: string
+  bundlePath: string
   /** Ownership taken. */
   listener: Fd
   socketPath: string
@@ -42,6 +43,8 @@ const heapLimitBytes = 64 * 1024 * 1024
 const watchdogMs = 10_000
 /** sysexits.h EX_SOFTWARE */
 const exitSoftware = 70
+/** A shim that nobody needs costs a VM's memory: looked for once a minute. */
+const orphanCheckMs = 60_000
 /** How long the last answer and the last events may take to leave. */
 const lastWordsMs = 1_000
 
@@ -67,6 +70,7 @@ export function serve(options: ServeOptions): void {
   const server = taskServer(context)
   const signals = new Signals([SIGTERM, SIGINT])
   signals.onSignal(() => void sandbox.stop().then(leave))
+  void watchForOrphan(sandbox, options.bundlePath, log).then(leave)
   void acceptAll(options.listener, log, connection => {
     connections.add(connection)
     void server.serve(connection).closed.then(() => connections.delete(connection))
@@ -86,6 +90,17 @@ function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
       removeTree(stateDir)
     },
   })
+}
+
+/**
+ * Resolves when containerd has forgotten this shim: it removed the bundle, and there is no container. That
+ * happens when it refuses a container between `start` and Create (2.1 does, for a spec that it cannot parse).
+ */
+async function watchForOrphan(sandbox: Sandbox, bundlePath: string, log: Log): Promise<void> {
+  do await sleep(orphanCheckMs)
+  while (sandbox.containers.size > 0 || exists(bundlePath))
+  log.warn('the bundle is gone and there is no container: shutting down')
+  await sandbox.stop()
 }
 
 /** Takes every connection; one that fails to be taken (no descriptors left) is tried again a little later. */

@@ -59,7 +59,7 @@ export function start(flags: Flags, timeline: Timeline): void {
   made.journal.recordProcess(sys.getpid())
   const forward = bootstrap.ttrpcAddress ? forwardTo(bootstrap.ttrpcAddress) : publishWith(flags.publishBinary, flags.address, sys.environ())
   const hostname = bundle.spec.hostname ?? ''
-  serve({ namespace: flags.namespace, sandboxId, hostname, config, stateDir: state, socketPath: path, ...made, forward, log, timeline })
+  serve({ namespace: flags.namespace, sandboxId, hostname, config, stateDir: state, bundlePath: bundle.path, socketPath: path, ...made, forward, log, timeline })
 }
 
 function environment(): Map<string, string> {
