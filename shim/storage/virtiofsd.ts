@@ -49,11 +49,22 @@ export class Virtiofsd {
   }
 }
 
+/**
+ * What the guest may keep. virtiofsd's own `auto` has it drop a file's pages at each open(2), so that every exec of a
+ * program reads it anew. `always` keeps them; with a timeout of one second for names and attributes the guest still
+ * notices within that second what the host changed (FUSE_AUTO_INVAL_DATA: a new mtime or size drops the pages).
+ */
+const cachePolicies: Readonly<Record<Config['share']['cache'], readonly string[]>> = {
+  none: ['cache=none'],
+  auto: ['cache=always', 'timeout=1'],
+  always: ['cache=always'],
+}
+
 /** Arguments of QEMU's virtiofsd; descriptor 3 is its listener. */
 export function virtiofsdArguments({ share, source }: Pick<VirtiofsdOptions, 'share' | 'source'>): string[] {
   const options = [
     `source=${source}`,
-    `cache=${share.cache}`,
+    ...cachePolicies[share.cache],
     // Each mount of the share is a file system of its own in the guest: without it inode numbers of two would collide.
     'announce_submounts',
     share.xattr ? 'xattr' : 'no_xattr',

@@ -12,6 +12,7 @@ import type { Config } from '../../config/schema.ts'
 import { Virtiofsd } from '../../storage/virtiofsd.ts'
 import type { GuestVsock, VsockDevice } from '../../vsock/vsock.ts'
 import { chooseAccelerator, type Accelerator } from '../accelerator.ts'
+import { consoleStory, withoutNoise } from '../console-story.ts'
 import { Daemon } from '../daemon.ts'
 import type { Hypervisor, HypervisorSandbox, VmmExit } from '../hypervisor.ts'
 import { lend } from '../lend.ts'
@@ -127,14 +128,16 @@ export class Qemu implements Hypervisor {
   }
 
   diagnosis(): string {
+    const lines = this.#console?.lastLines(8) ?? ''
     const parts = [`${this.#failure ? this.#failure.message : 'the VM works'} (${phaseTexts[this.#phase]})`]
+    const story = this.#failure && consoleStory(lines)
+    if (story !== undefined) parts.unshift(story)
     const daemons = [this.#vmm, this.#virtiofsd?.daemon, this.vsock.daemon].filter(daemon => daemon !== undefined)
     for (const daemon of daemons) {
-      const words = daemon.lastWords()
+      const words = withoutNoise(daemon.lastWords())
       if (words !== '') parts.push(`${daemon.name} said: ${words}`)
     }
     if (this.#shutdownReason !== undefined) parts.push(`end of the guest: ${this.#shutdownReason}`)
-    const lines = this.#console?.lastLines(8) ?? ''
     if (this.#vmm) parts.push(lines === '' ? 'the guest printed nothing on its console' : `guest console: ${lines}`)
     return parts.join('; ')
   }
