@@ -41,6 +41,7 @@ export class Codec<T extends object> {
       else if (tag >>> 3 === 0) throw new WireError('a field of number 0')
       else reader.skip(tag & 7)
     }
+    requireEnd(reader, end)
     return message as T // every field of `fields` is there, and those are T's
   }
 }
@@ -98,6 +99,11 @@ function messageKind(codec: Codec<object>): Kind {
     write: (writer, value) => codec.encode(value as object, writer.fork()).join(),
     read: reader => codec.decode(reader, reader.uint32()),
   }
+}
+
+/** What lies inside must end where the length in front of it says. */
+function requireEnd(reader: BinaryReader, end: number): void {
+  if (reader.pos !== end) throw new WireError(`a field that ends ${reader.pos - end} bytes behind what it is part of`)
 }
 
 function memberOf(union: unknown, name: string): unknown {
@@ -175,6 +181,7 @@ function listField({ number, name, kind }: Declaration): Field {
   const readPacked: ReadField = (reader, message) => {
     const end = reader.uint32() + reader.pos
     while (reader.pos < end) readOne(reader, message)
+    requireEnd(reader, end)
   }
   return {
     name,
@@ -206,6 +213,7 @@ function mapField({ number, name, kind }: Declaration): Field {
       else if (inner === valueTag) item = kind.read(reader)
       else reader.skip(inner & 7)
     }
+    requireEnd(reader, end)
     // Not by assignment: a key of the peer's choice may be __proto__.
     if (item !== undefined) Object.defineProperty(message[name], key, { value: item, enumerable: true, configurable: true, writable: true })
   }
