@@ -39,10 +39,14 @@ async function deleteContainer(context: TaskContext, container: Container): Prom
   if (init.state.is !== 'stopped') throw new Refusal('precondition', `container ${container.id} cannot be deleted: it is ${init.state.is}`)
   for (const execId of [...container.execs.keys()]) await deleteExec(container, execId).catch(complain)
   const exit = await init.delete()
-  await sandbox.liveAgent?.deleteContainer({ containerId: container.id, force: true }).catch(complain)
+  // The sandbox's own container, and no other left: its VM is ended instead, which Shutdown is about to ask for.
+  // Nothing is lost: what processes wrote went to the host when they closed it, and they have ended.
+  const last = container.id === sandbox.identity.id && sandbox.containers.size === 1
+  if (!last) await sandbox.liveAgent?.deleteContainer({ containerId: container.id, force: true }).catch(complain)
   await runHooks(container.hooks.poststop, 'poststop', hookState(sandbox, container, 'stopped')).catch(complain)
   sandbox.containers.delete(container.id)
   await container.release().catch(complain)
+  if (last) void sandbox.stop()
   events.publish('delete', { containerId: container.id, id: container.id, pid: sandbox.pid, ...exitFields(exit) })
   return exit
 }

@@ -29,7 +29,7 @@ class Shim {
   readonly sandbox: Sandbox
   readonly task
 
-  constructor(readonly agent: AgentDouble = new AgentDouble()) {
+  constructor(readonly agent: AgentDouble = new AgentDouble(), sandboxId = 's') {
     const vmm = new Promise<VmmExit>(resolve => { this.killVmm = resolve })
     const hypervisor: Hypervisor = {
       pid: 4711, launch: async () => {}, acceptAgent: async () => ({}) as Fd, connect: async () => ({}) as Fd,
@@ -44,7 +44,7 @@ class Shim {
         this.told.push([name, event.containerId, event.execId ?? event.id, event.exitStatus].filter(part => part !== undefined).join(' '))
       },
     }
-    this.sandbox = new Sandbox({ id: 's', namespace: 'n', hostname: '', shareTag: 't', logLevel: 'info', agentTimeoutMs: 1000 }, {
+    this.sandbox = new Sandbox({ id: sandboxId, namespace: 'n', hostname: '', shareTag: 't', logLevel: 'info', agentTimeoutMs: 1000 }, {
       hypervisor, share, events, log: silentLog, timeline: new Timeline(), releaseState: () => {},
       agent: () => {
         const [ours, theirs] = memoryPair()
@@ -90,6 +90,21 @@ describe('task service', () => {
     expect(shim.told).toEqual(['create c1', 'start c1', 'exit c1 c1 3', 'delete c1 c1 3'])
     expect(shim.agent.calls).toEqual(expect.arrayContaining(['createSandbox', 'createContainer c1', 'startContainer c1', 'deleteContainer c1']))
     expect([...shim.share]).toEqual([])
+    expect(shim.exited).toBe(true)
+  })
+
+  it("ends the VM with the sandbox's own container when that is the last one", async () => {
+    const shim = new Shim(new AgentDouble(), 'c1')
+    await shim.running('c1')
+    await shim.running('c2')
+    for (const id of ['c2', 'c1']) {
+      shim.agent.exit(id, '', 0)
+      await shim.task.wait({ id })
+      await shim.task.delete({ id })
+    }
+    expect(shim.agent.calls.filter(call => call.startsWith('delete'))).toEqual(['deleteContainer c2'])
+    await expect.poll(() => shim.sandbox.state.is).toBe('stopped')
+    await shim.task.shutdown({ id: 'c1' })
     expect(shim.exited).toBe(true)
   })
 
