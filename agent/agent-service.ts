@@ -1,32 +1,30 @@
 import type { AgentDefinition } from '../protocol/gen/agent.ts'
 import type { Handlers } from '../protocol/ttrpc/service.ts'
-import { listProcesses, pauseContainer, resumeContainer, updateContainer } from './rpc/container.ts'
-import { createContainer } from './rpc/create-container.ts'
-import { deleteContainer } from './rpc/delete-container.ts'
-import { execProcess } from './rpc/exec-process.ts'
-import { closeStdin, resizePty, signalProcess } from './rpc/process.ts'
 import { createSandbox, destroySandbox, setClock } from './rpc/sandbox.ts'
-import { startContainer } from './rpc/start-container.ts'
-import { statsContainer } from './rpc/stats.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 
-/** The agent's service (protocol/proto/agent.proto): each RPC and where it is done. */
+/**
+ * The agent's service (protocol/proto/agent.proto): each RPC and where it is done. What only containers need is loaded
+ * with the container library, after CreateSandbox: the host waits for that answer, and loading costs a guest under TCG
+ * 40 times its usual time.
+ */
 export function agentService(sandbox: Sandbox): Handlers<typeof AgentDefinition> {
+  const load = () => sandbox.containerService()
   return {
     createSandbox: request => createSandbox(sandbox, request),
     destroySandbox: () => destroySandbox(sandbox),
-    createContainer: request => createContainer(sandbox, request),
-    startContainer: request => startContainer(sandbox, request),
-    deleteContainer: request => deleteContainer(sandbox, request),
-    pauseContainer: request => pauseContainer(sandbox, request),
-    resumeContainer: request => resumeContainer(sandbox, request),
-    updateContainer: request => updateContainer(sandbox, request),
-    statsContainer: request => statsContainer(sandbox, request),
-    listProcesses: request => listProcesses(sandbox, request),
-    execProcess: request => execProcess(sandbox, request),
-    signalProcess: request => signalProcess(sandbox, request),
-    resizePty: request => resizePty(sandbox, request),
-    closeStdin: request => closeStdin(sandbox, request),
+    createContainer: async (request, context) => (await load()).createContainer(request, context),
+    startContainer: async (request, context) => (await load()).startContainer(request, context),
+    deleteContainer: async (request, context) => (await load()).deleteContainer(request, context),
+    pauseContainer: async (request, context) => (await load()).pauseContainer(request, context),
+    resumeContainer: async (request, context) => (await load()).resumeContainer(request, context),
+    updateContainer: async (request, context) => (await load()).updateContainer(request, context),
+    statsContainer: async (request, context) => (await load()).statsContainer(request, context),
+    listProcesses: async (request, context) => (await load()).listProcesses(request, context),
+    execProcess: async (request, context) => (await load()).execProcess(request, context),
+    signalProcess: async (request, context) => (await load()).signalProcess(request, context),
+    resizePty: async (request, context) => (await load()).resizePty(request, context),
+    closeStdin: async (request, context) => (await load()).closeStdin(request, context),
     events: () => sandbox.parts.events.subscribe(),
     setClock: request => setClock(sandbox, request),
   }

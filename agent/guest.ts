@@ -2,9 +2,10 @@
  * The agent as PID 1 of the guest.
  *
  *   kernel ─▶ new root and /proc mounted ─▶ host dialled ─┬▶ (the host answers)
- *                                                         └▶ meanwhile: other mounts, root moved, stream port, reaper,
- *                                                            cgroup controllers, loopback
- *   connected ─▶ ttrpc served ─▶ … ─▶ the host closes ─▶ power off
+ *                                                         └▶ meanwhile: other mounts, root moved, stream port, reaper
+ *   connected ─▶ ttrpc served ─▶ CreateSandbox answered ─┬▶ (the host prepares CreateContainer)
+ *                                                        └▶ meanwhile: container library, cgroup controllers, loopback
+ *   ─▶ … ─▶ the host closes ─▶ power off
  */
 import * as sys from 'native:sys'
 import { VMADDR_CID_ANY, VMADDR_CID_HOST } from '../native/ts/constants/socket.ts'
@@ -17,7 +18,6 @@ import { enableControllers } from './pid1/cgroup.ts'
 import { dialHost } from './pid1/dial.ts'
 import { parseKernelCommandLine } from './pid1/kernel-command-line.ts'
 import { raiseLimits } from './pid1/limits.ts'
-import { bringLoopbackUp } from './pid1/loopback.ts'
 import { earlyCommandLine, mountRestAndMove, mountRootAndProc } from './pid1/mounts.ts'
 import { powerOff } from './pid1/power-off.ts'
 import { Reaper } from './pid1/reaper.ts'
@@ -69,13 +69,16 @@ function prepareParts(): AgentParts {
   log.setSink(events.line)
   const reaper = new Reaper()
   const streams = new Streams(listenVsock(VMADDR_CID_ANY, streamPort), isHost, log)
-  raiseLimits()
-  enableControllers()
-  bringLoopbackUp()
   return {
     log, events, reaper, streams,
     prepareMachine: prepareGuest,
     releaseMachine: releaseGuest,
+    prepareContainers: async () => {
+      raiseLimits()
+      enableControllers()
+      const { bringLoopbackUp } = await import('./pid1/loopback.ts')
+      bringLoopbackUp()
+    },
     cgroupPath: containerId => `/${containerId}`,
     end: reason => void sys.setTimer(powerOffDelayMs, () => powerOff(reason)),
   }

@@ -40,6 +40,7 @@ export async function runHost(argv: readonly string[]): Promise<never> {
     // The host's clock, name, randomness and sysctls are not a sandbox's to set.
     prepareMachine: () => {},
     releaseMachine: () => {},
+    prepareContainers: () => Promise.resolve(),
     cgroupPath: containerId => `/kata-ts/${containerId}`,
     end: () => {},
   })

@@ -1,6 +1,5 @@
 import { isErrno, E } from '../native/ts/errno.ts'
 import { Fault, story } from '../native/ts/fault.ts'
-import { SpecError } from '../protocol/oci/parse.ts'
 import { Code, RpcError } from '../protocol/ttrpc/status.ts'
 
 /** A request that cannot be done as things are, with the status it is answered with. */
@@ -26,7 +25,8 @@ export function toRpcError(error: unknown): RpcError {
 function codeOf(error: unknown): Code {
   for (let at = error; at instanceof Error; at = at.cause) {
     if (at instanceof Refusal) return at.code
-    if (at instanceof SpecError) return Code.InvalidArgument
+    // By its name: the class comes with all of the OCI documents' checks, which are loaded later.
+    if (at.name === 'SpecError') return Code.InvalidArgument
     if (isErrno(at, E.ENOMEM, E.ENOSPC, E.EMFILE, E.ENFILE)) return Code.ResourceExhausted
   }
   return Code.Unknown

@@ -3,7 +3,7 @@ import { Fault } from '../../native/ts/fault.ts'
 import type { CreateContainerRequest, CreateContainerResponse, Stdio as StdioRequest } from '../../protocol/gen/agent.ts'
 import { parseSpec } from '../../protocol/oci/parse.ts'
 import type { Spec } from '../../protocol/oci/spec.ts'
-import type { Container } from '../container/container.ts'
+import { Container } from '../container/container.ts'
 import { requireIdentifier } from '../identifier.ts'
 import { invalid } from '../refusal.ts'
 import { SandboxContainer } from '../sandbox/container.ts'
@@ -43,10 +43,8 @@ export function openProcess(sandbox: Sandbox, names: ProcessNames, stdio: StdioR
   return new SandboxProcess(names, Stdio.open(what, stdio ?? noStdio, { streams, events }), events)
 }
 
-/** The container library is loaded here, while the host prepares: not before the agent dials. */
-async function make(sandbox: Sandbox, id: string, spec: Spec, init: SandboxProcess): Promise<Container> {
+function make(sandbox: Sandbox, id: string, spec: Spec, init: SandboxProcess): Promise<Container> {
   const { reaper, log, cgroupPath } = sandbox.parts
-  const library = await import('../container/container.ts')
   return reaper.birth(async () => {
     const container = await create()
     init.run(container.init, reaper)
@@ -55,7 +53,7 @@ async function make(sandbox: Sandbox, id: string, spec: Spec, init: SandboxProce
 
   async function create(): Promise<Container> {
     try {
-      return await library.Container.create({
+      return await Container.create({
         id, spec, bundle: '/', io: init.stdio.takeIo(), cgroupPath: cgroupPath(id), warn: message => log.warn(message, { container: id }),
       })
     } catch (cause) {

@@ -1,3 +1,4 @@
+import * as sys from 'native:sys'
 import { story } from '../../native/ts/fault.ts'
 import { readText } from '../../native/ts/file.ts'
 import type { CreateSandboxRequest, CreateSandboxResponse, SetClockRequest } from '../../protocol/gen/agent.ts'
@@ -5,12 +6,13 @@ import { setClock as setGuestClock } from '../sandbox/clock.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { agentStartNs, boottimeNs } from '../start-time.ts'
 import { agentVersion } from '../version.ts'
-import { deleteContainer } from './delete-container.ts'
 
 /** CreateSandbox. */
 export function createSandbox(sandbox: Sandbox, request: CreateSandboxRequest): Partial<CreateSandboxResponse> {
   sandbox.parts.log.setLevel(request.logLevel)
   sandbox.create(request)
+  // In the next turn, while the host reads the answer. What fails is told by CreateContainer, which asks again.
+  sys.setTimer(0, () => void sandbox.containerService().catch(() => {}))
   return {
     agentVersion,
     kernelRelease: readText('/proc/sys/kernel/osrelease').trim(),
@@ -26,7 +28,11 @@ export async function destroySandbox(sandbox: Sandbox): Promise<object> {
   sandbox.destroyed()
   const { log, releaseMachine, end } = sandbox.parts
   const complain = (cause: unknown): void => log.warn(`destroy: ${story(cause)}`)
-  for (const { id } of sandbox.containers) await deleteContainer(sandbox, { containerId: id, force: true }).catch(complain)
+  if (sandbox.containers.length > 0) {
+    // Loaded already, as there are containers.
+    const { deleteContainer } = await import('./delete-container.ts')
+    for (const { id } of sandbox.containers) await deleteContainer(sandbox, { containerId: id, force: true }).catch(complain)
+  }
   try {
     releaseMachine()
   } catch (cause) {

@@ -1,5 +1,6 @@
 import { Fault } from '../../native/ts/fault.ts'
 import type { CreateSandboxRequest } from '../../protocol/gen/agent.ts'
+import type { ContainerService } from '../container-service.ts'
 import type { Events } from '../events.ts'
 import type { Log } from '../log.ts'
 import type { Reaper } from '../pid1/reaper.ts'
@@ -17,6 +18,8 @@ export interface AgentParts {
   prepareMachine: (request: CreateSandboxRequest) => void
   /** Takes it down again, when the last container is gone. */
   releaseMachine: () => void
+  /** What only containers need: done once, after CreateSandbox was answered. */
+  prepareContainers: () => Promise<void>
   /** Directory of a container's cgroup below the hierarchy's root. */
   cgroupPath: (containerId: string) => string
   /** Called when the sandbox was destroyed and the answer is on its way. */
@@ -32,6 +35,7 @@ type State = 'new' | 'ready' | 'destroyed'
 /** The one sandbox that this agent serves. */
 export class Sandbox {
   #state: State = 'new'
+  #service: Promise<ContainerService> | undefined
   readonly #containers = new Map<string, SandboxContainer>()
 
   constructor(readonly parts: AgentParts) {}
@@ -45,6 +49,19 @@ export class Sandbox {
       throw new Fault(`create sandbox ${request.sandboxId}`, { cause })
     }
     this.#state = 'ready'
+  }
+
+  /**
+   * The RPCs about containers, with the container library, after all that containers need was prepared. None of it is
+   * on the way to the host's first answer, so it comes at the first asking. Rejects with what could not be prepared.
+   */
+  containerService(): Promise<ContainerService> {
+    this.#service ??= (async () => {
+      await this.parts.prepareContainers()
+      const { containerService } = await import('../container-service.ts')
+      return containerService(this)
+    })()
+    return this.#service
   }
 
   destroyed(): void {
