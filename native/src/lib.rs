@@ -5,6 +5,7 @@
 
 mod engine;
 mod event_loop;
+mod heap;
 mod js;
 #[cfg(target_arch = "x86_64")]
 mod kvm;

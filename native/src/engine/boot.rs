@@ -3,16 +3,29 @@ use std::ptr;
 
 use super::{arguments, die, die_of_exception, fatal, limits, rejections};
 use crate::js::{Ctx, SingleThread, qjs};
-use crate::{event_loop, sys};
+use crate::{event_loop, heap, sys};
 
 static CONTEXT: SingleThread<Cell<*mut qjs::JSContext>> = SingleThread(Cell::new(ptr::null_mut()));
 
+/// Heap at which garbage is collected for the first time: loading a bundle makes none. Later thresholds are the
+/// engine's, half as much again as what survived.
+const FIRST_GC_BYTES: u64 = 4 << 20;
+
+#[cfg(not(test))]
 unsafe extern "C" {
     // The bundle's bytecode: `ld -r -b binary` names a file's bytes so (hack/build-bin). Part of the
     // mapped, read-only image: bytecode is trusted input and never comes from a file.
     static _binary_bundle_start: u8;
     static _binary_bundle_end: u8;
 }
+
+/// Unit tests run no bundle.
+#[cfg(test)]
+#[allow(non_upper_case_globals)]
+static _binary_bundle_start: u8 = 0;
+#[cfg(test)]
+#[allow(non_upper_case_globals)]
+static _binary_bundle_end: u8 = 0;
 
 /// The context; valid once boot made it.
 pub fn ctx() -> Ctx {
@@ -41,7 +54,7 @@ pub extern "C" fn engine_main(argc: i32, argv: *const *const libc::c_char) -> i3
 pub(super) fn start_runtime() -> Ctx {
     // SAFETY: plain construction; a failure is answered at once.
     unsafe {
-        let runtime = qjs::JS_NewRuntime();
+        let runtime = qjs::JS_NewRuntime2(&raw const heap::FUNCTIONS, ptr::null_mut());
         if runtime.is_null() {
             die("no memory for the JavaScript runtime");
         }
@@ -50,6 +63,7 @@ pub(super) fn start_runtime() -> Ctx {
             die("no memory for the JavaScript context");
         }
         CONTEXT.0.set(context);
+        qjs::JS_SetGCThreshold(runtime, FIRST_GC_BYTES);
         qjs::JS_AddIntrinsicBaseObjects(context);
         qjs::JS_AddIntrinsicDate(context);
         qjs::JS_AddIntrinsicRegExpCompiler(context);
