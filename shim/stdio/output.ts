@@ -11,7 +11,8 @@ export type OutputEnd =
   | 'closed'
 
 /**
- * stdout or stderr of a process, from the guest to its place on the host.
+ * stdout or stderr of a process, from the guest to its place on the host. Bytes move once both its
+ * ends are given, in whichever order.
  *
  * Its end is never inferred from the connection: the agent tells the byte count (`setTotal`), the
  * pump counts, and then the host closes first (facts of vsock transports: a half-close may be lost,
@@ -20,31 +21,46 @@ export type OutputEnd =
 export class OutputStream {
   #pump: Pump | undefined
   #connection: Fd | undefined
+  #sink: Fd | undefined
+  #keeper: Fd | undefined
   #total: number | undefined
   #over = false
   #settle: (end: OutputEnd) => void = () => {}
   /** Resolves once, after both ends are closed: only then does the reader see end of file. */
   readonly drained: Promise<OutputEnd>
 
-  /** Takes ownership of `sink`. */
-  constructor(readonly id: bigint, readonly what: string, private readonly sink: Fd) {
+  constructor(readonly id: bigint, readonly what: string) {
     this.drained = new Promise(resolve => { this.#settle = resolve })
   }
 
-  /** Takes ownership of `connection` and starts to move bytes. */
+  /** Whether the stream has ended: nothing can be given to it any more. */
+  get isOver(): boolean {
+    return this.#over
+  }
+
+  /** Takes ownership of the host's end, and of a reader that keeps the end alive when its own reader dies. */
+  place(sink: Fd, keeper?: Fd): void {
+    if (this.#over) {
+      sink.close()
+      keeper?.close()
+      return
+    }
+    this.#sink = sink
+    this.#keeper = keeper
+    this.#run()
+  }
+
+  /** Takes ownership of `connection`, the guest's end. */
   attach(connection: Fd): void {
     if (this.#over) {
       connection.close()
       return
     }
     this.#connection = connection
-    const pump = new Pump(this.what, { source: connection.number, sink: this.sink.number, discardOnSinkError: true })
-    this.#pump = pump
-    if (this.#total !== undefined) pump.setTotal(this.#total)
-    void pump.ended.then(end => this.#end(end.reason === 'total' ? 'complete' : end.reason === 'stopped' ? 'closed' : 'cut'))
+    this.#run()
   }
 
-  /** The agent's count of bytes put on the stream; it may come before the connection is attached. Twice is ignored. */
+  /** The agent's count of bytes put on the stream; it may come before the ends are given. Twice is ignored. */
   setTotal(bytes: bigint): void {
     if (this.#over || this.#total !== undefined) return
     // Beyond 2^53 the count is a lie: no stream lives that long.
@@ -58,11 +74,20 @@ export class OutputStream {
     else this.#end('closed')
   }
 
+  #run(): void {
+    if (!this.#connection || !this.#sink || this.#pump) return
+    const pump = new Pump(this.what, { source: this.#connection.number, sink: this.#sink.number, discardOnSinkError: true })
+    this.#pump = pump
+    if (this.#total !== undefined) pump.setTotal(this.#total)
+    void pump.ended.then(end => this.#end(end.reason === 'total' ? 'complete' : end.reason === 'stopped' ? 'closed' : 'cut'))
+  }
+
   #end(end: OutputEnd): void {
     if (this.#over) return
     this.#over = true
     this.#connection?.close()
-    this.sink.close()
+    this.#sink?.close()
+    this.#keeper?.close()
     this.#settle(end)
   }
 }

@@ -1,13 +1,9 @@
 import type { Child } from '../../native/ts/child.ts'
-import { O_APPEND, O_CREAT, O_NONBLOCK, O_RDWR, O_WRONLY } from '../../native/ts/constants/fcntl.ts'
-import { S_IFIFO, S_IFMT } from '../../native/ts/constants/stat.ts'
-import { type Fd, duplicate, open } from '../../native/ts/fd.ts'
-import { makeDirectories, stat } from '../../native/ts/file.ts'
-import { Owner } from '../../native/ts/owner.ts'
 import { connectStream, type Dial } from './connect.ts'
 import { InputStream } from './input.ts'
 import { endLogger, startLogger } from './logger.ts'
 import { type OutputEnd, OutputStream } from './output.ts'
+import { placeOutput } from './sink.ts'
 import { parseStreamUri, type StreamUri } from './uri.ts'
 
 /** The fields of a task request that say where a process' streams go. */
@@ -39,16 +35,23 @@ export class Stdio {
 
   /** Opens what `request` names on the host. Rejects with SysError or Fault, and then holds nothing. */
   static async open(request: StdioRequest, context: StdioContext): Promise<Stdio> {
-    await using owner = new Owner()
-    const sinks = await openSinks(request, context, owner)
-    const what = `of ${context.containerId}`
-    const output = (name: string, sink: Fd | undefined): OutputStream | undefined =>
-      sink && new OutputStream(context.nextStreamId(), `${name} ${what}`, sink)
     const input = parseStreamUri(request.stdin)
-    const stdin = input.scheme === 'fifo' ? new InputStream(context.nextStreamId(), `stdin ${what}`, input.path) : undefined
-    const stdio = new Stdio(request, stdin, output('stdout', sinks.stdout), output('stderr', sinks.stderr), sinks.logger)
-    owner.move()
-    return stdio
+    const outputs = [parseStreamUri(request.stdout), request.terminal ? none : parseStreamUri(request.stderr)] as const
+    const output = (name: string, uri: StreamUri): OutputStream | undefined =>
+      uri.scheme === 'none' ? undefined : new OutputStream(context.nextStreamId(), `${name} of ${context.containerId}`)
+    const stdin = input.scheme === 'fifo' ? new InputStream(context.nextStreamId(), `stdin of ${context.containerId}`, input.path) : undefined
+    const [stdout, stderr] = [output('stdout', outputs[0]), output('stderr', outputs[1])]
+    try {
+      const binary = outputs.find(uri => uri.scheme === 'binary')
+      if (binary?.scheme === 'binary') return new Stdio(request, stdin, stdout, stderr, await placeLogger(binary, stdout, stderr, context))
+      if (stdout) placeOutput(stdout, outputs[0])
+      if (stderr) placeOutput(stderr, outputs[1])
+      return new Stdio(request, stdin, stdout, stderr, undefined)
+    } catch (error) {
+      stdout?.close()
+      stderr?.close()
+      throw error
+    }
   }
 
   get streams(): { stdinStream: bigint; stdoutStream: bigint; stderrStream: bigint } {
@@ -83,48 +86,14 @@ export class Stdio {
   }
 }
 
-interface Sinks {
-  stdout: Fd | undefined
-  stderr: Fd | undefined
-  logger?: Child
-}
+const none: StreamUri = { scheme: 'none' }
 
-/** Opens stdout and stderr; `owner` owns them until the caller moves it. A terminal has no stderr. */
-async function openSinks(request: StdioRequest, context: StdioContext, owner: Owner): Promise<Sinks> {
-  const stdoutUri = parseStreamUri(request.stdout)
-  const stderrUri: StreamUri = request.terminal ? { scheme: 'none' } : parseStreamUri(request.stderr)
-  const binary = [stdoutUri, stderrUri].find(uri => uri.scheme === 'binary')
-  if (binary?.scheme === 'binary') return openLogger(binary, stderrUri.scheme === 'none', context, owner)
-  const stdout = owned(owner, openSink(stdoutUri))
-  // One file for both is opened once: two positions would write over each other where O_APPEND does not hold.
-  const shared = stdout && request.stdout === request.stderr && stderrUri.scheme !== 'none'
-  return { stdout, stderr: owned(owner, shared ? duplicate(stdout.number, request.stderr) : openSink(stderrUri)) }
-}
-
-function owned(owner: Owner, fd: Fd | undefined): Fd | undefined {
-  return fd && owner.own(fd.what, fd)
-}
-
-async function openLogger(uri: StreamUri & { scheme: 'binary' }, withoutStderr: boolean, context: StdioContext, owner: Owner): Promise<Sinks> {
+/** Starts the logger that stdout names (stderr names the same) and gives it both streams. */
+async function placeLogger(uri: StreamUri & { scheme: 'binary' }, stdout: OutputStream | undefined, stderr: OutputStream | undefined, context: StdioContext): Promise<Child> {
   const logger = await startLogger({ path: uri.path, arguments: uri.arguments, namespace: context.namespace, containerId: context.containerId, env: context.env })
-  owner.own('logger', logger.child)
-  if (withoutStderr) logger.stderr.close()
-  return { stdout: owned(owner, logger.stdout), stderr: withoutStderr ? undefined : owned(owner, logger.stderr), logger: logger.child }
-}
-
-function openSink(uri: StreamUri): Fd | undefined {
-  switch (uri.scheme) {
-    case 'none':
-    case 'binary':
-      return undefined
-    case 'file':
-      makeDirectories(uri.path.slice(0, uri.path.lastIndexOf('/')) || '/')
-      return open(uri.path, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-    case 'fifo':
-      // Both ends in one descriptor: the shim always is a reader too, so that a reader's death
-      // (a containerd restart) blocks the process at worst and never kills it with EPIPE.
-      return (stat(uri.path).mode & S_IFMT) === S_IFIFO
-        ? open(uri.path, O_RDWR | O_NONBLOCK)
-        : open(uri.path, O_WRONLY | O_APPEND)
+  for (const [stream, pipe] of [[stdout, logger.stdout], [stderr, logger.stderr]] as const) {
+    if (stream) stream.place(pipe)
+    else pipe.close()
   }
+  return logger.child
 }

@@ -43,25 +43,28 @@ describe('connectStream', () => {
 
 describe('OutputStream', () => {
   it('closes both ends only when the announced bytes are counted', async () => {
-    const stream = new OutputStream(1n, 'stdout of c1', fd('sink'))
+    const stream = new OutputStream(1n, 'stdout of c1')
+    stream.place(fd('sink'), fd('keeper'))
     stream.attach(fd('guest'))
     stream.setTotal(5n)
     expect(fake.callsOf('pumpSetTotal')).toEqual([[1, 5]])
-    expect(fake.held().fds).toEqual(['sink', 'guest'])
+    expect(fake.held().fds).toEqual(['sink', 'keeper', 'guest'])
     pumpEnds({ reason: 'total', bytes: 5 })
     expect(await stream.drained).toBe('complete')
     expect(fake.held().fds).toEqual([])
   })
 
   it('takes an end that is told before the connection stands', () => {
-    const stream = new OutputStream(1n, 'stdout', fd('sink'))
+    const stream = new OutputStream(1n, 'stdout')
+    stream.place(fd('sink'), fd('keeper'))
     stream.setTotal(0n)
     stream.attach(fd('guest'))
     expect(fake.callsOf('pumpSetTotal')).toEqual([[1, 0]])
   })
 
   it('does not let a liar move the end', () => {
-    const stream = new OutputStream(1n, 'stdout', fd('sink'))
+    const stream = new OutputStream(1n, 'stdout')
+    stream.place(fd('sink'), fd('keeper'))
     stream.attach(fd('guest'))
     stream.setTotal(2n ** 63n)
     stream.setTotal(7n)
@@ -69,7 +72,8 @@ describe('OutputStream', () => {
   })
 
   it('is cut when the connection ends first, and goes on for a reader that is gone', async () => {
-    const stream = new OutputStream(1n, 'stdout', fd('sink'))
+    const stream = new OutputStream(1n, 'stdout')
+    stream.place(fd('sink'), fd('keeper'))
     stream.attach(fd('guest'))
     expect(fake.callsOf('pumpStart')[0]?.[0]).toMatchObject({ discardOnSinkError: true })
     pumpEnds({ reason: 'eof' })
@@ -77,7 +81,8 @@ describe('OutputStream', () => {
   })
 
   it('closes a connection that comes after its end', () => {
-    const stream = new OutputStream(1n, 'stdout', fd('sink'))
+    const stream = new OutputStream(1n, 'stdout')
+    stream.place(fd('sink'), fd('keeper'))
     stream.close()
     stream.attach(fd('guest'))
     expect(fake.held().fds).toEqual([])
@@ -133,19 +138,31 @@ describe('Stdio', () => {
     expect(stdio.streams).toEqual({ stdinStream: 0n, stdoutStream: 1n, stderrStream: 0n })
   })
 
-  it.each([['/fifo/stdout', 0], ['/fifo/stderr', 1]])('holds nothing when %s cannot be opened', async (_path, after) => {
+  it.each([0, 1, 2, 3])('holds nothing when open number %i fails', async after => {
     fifos()
     fake.fail('openat', 13, after)
     await expect(Stdio.open({ stdin: '/fifo/stdin', stdout: '/fifo/stdout', stderr: '/fifo/stderr', terminal: false }, context())).rejects.toThrow('EACCES')
     expect(fake.held().fds).toEqual([])
   })
 
-  it('opens one file for both outputs once', async () => {
-    fake.put('/var/log/c1', '')
+  it('appends to a file that both outputs name', async () => {
     const stdio = await Stdio.open({ stdin: '', stdout: 'file:///var/log/c1', stderr: 'file:///var/log/c1', terminal: false }, context())
-    expect(fake.callsOf('openat')).toHaveLength(1)
+    expect(fake.callsOf('openat').map(([, , flags]) => Number(flags) & 0o2000)).toEqual([0o2000, 0o2000])
     await stdio.close()
     expect(fake.held().fds).toEqual([])
+  })
+
+  it('waits for the first reader of a FIFO, so that what a fast process wrote is not gone before it comes', async () => {
+    fifos()
+    let readers = 0
+    fake.onCall('openat', (_dirfd: number, path: string, flags: number) => (flags & 1) === 1 && readers === 0 ? -6 : fake.install({ what: path, position: 0 }))
+    const stdio = await Stdio.open({ stdin: '', stdout: '/fifo/stdout', stderr: '', terminal: false }, context())
+    await stdio.connect(async () => fd('guest'))
+    stdio.stdout?.setTotal(4n)
+    expect(fake.callsOf('pumpStart')).toEqual([])
+    readers = 1
+    await expect.poll(() => fake.callsOf('pumpStart')).toHaveLength(1)
+    expect(fake.callsOf('pumpSetTotal')).toEqual([[1, 4]])
   })
 
   it('closes all when one stream cannot be connected', async () => {
