@@ -140,6 +140,23 @@ describe('parseSpec', () => {
   })
 })
 
+describe('arguments of a system call filter above 2^53', () => {
+  const argument = (value: string) => spoilt('linux.seccomp.syscalls.0.args', [{ index: 0, value: 4242, op: 'SCMP_CMP_EQ' }]).replace('4242', value)
+
+  it.each(['9007199254740993', '18446744073709551614', '1152921504606846977'])('%s would be compared as another number, and is refused', value => {
+    expect(() => parseSpec(argument(value))).toThrow(new RegExp(`linux\\.seccomp\\.syscalls: argument value ${value}`))
+  })
+
+  it.each(['2114060288', '9007199254740992', '18446744073709551615', '18446744073709552000', '1152921504606846976'])('%s is kept', value => {
+    expect(parseSpec(argument(value)).linux?.seccomp?.syscalls?.[0]?.args?.[0]?.value).toBe(Number(value))
+  })
+
+  it('are not looked for in strings', () => {
+    const json = JSON.stringify({ ...good, annotations: { a: '{"value": 9007199254740993}' } })
+    expect(problemsOf(json)).toEqual([])
+  })
+})
+
 describe('parseProcess and parseResources', () => {
   it('name the fields from their own root', () => {
     expect(() => parseProcess('{"user":{"uid":0,"gid":0},"args":["a"],"cwd":"b"}')).toThrow('process: cwd: "b"; must be an absolute path')

@@ -3,6 +3,7 @@ import { process } from './process.ts'
 import type { Process } from './process.ts'
 import { resources } from './resources.ts'
 import type { LinuxResources } from './resources.ts'
+import { roundedArguments } from './rounding.ts'
 import { spec } from './spec.ts'
 import type { Spec } from './spec.ts'
 
@@ -18,6 +19,10 @@ export class SpecError extends Error {
 
 /** Reads a bundle's config.json. Throws SpecError naming each wrong field, what was found and what is allowed. */
 export function parseSpec(json: string): Spec {
+  const rounded = roundedArguments(json)
+  if (rounded.length > 0) {
+    throw new SpecError('config.json', rounded.slice(0, 20).map(value => `linux.seccomp.syscalls: argument value ${value} is not one of the numbers above 2^53 that can be compared with`), rounded.length)
+  }
   return checked(parseJson(json, 'config.json'), spec, 'config.json') as Spec // the check mirrors the type field by field
 }
 
