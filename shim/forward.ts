@@ -49,6 +49,9 @@ export function publishWith(binary: string, address: string, env: readonly strin
     const input = pipe('stdin of publish')
     using reader = input.reader
     using writer = input.writer
+    const bytes = encode(Any, envelope.event)
+    check('write', writer.what, sys.write(writer.number, bytes, 0, bytes.length))
+    writer.close()
     const child = spawn({
       path: binary,
       argv: [binary, '--address', address, 'publish', '--topic', envelope.topic, '--namespace', envelope.namespace],
@@ -57,9 +60,6 @@ export function publishWith(binary: string, address: string, env: readonly strin
       parentDeathSignal: SIGKILL,
     })
     reader.close()
-    const bytes = encode(Any, envelope.event)
-    check('write', writer.what, sys.write(writer.number, bytes, 0, bytes.length))
-    writer.close()
     const exit = await within(child.wait(), forwardTimeoutMs, `${binary} publish`).catch(async (cause: unknown) => {
       child.kill(SIGKILL)
       await child.wait()

@@ -33,6 +33,9 @@ async function runHook(hook: Hook, moment: string, state: HookState): Promise<vo
   const input = pipe(`stdin of hook ${hook.path}`)
   using reader = input.reader
   using writer = input.writer
+  // Before the hook runs: one that ends without reading must not make this fail with EPIPE.
+  check('write', writer.what, sys.write(writer.number, document, 0, document.length))
+  writer.close()
   using child = spawn({
     path: hook.path,
     argv: hook.args?.length ? [...hook.args] : [hook.path],
@@ -42,8 +45,6 @@ async function runHook(hook: Hook, moment: string, state: HookState): Promise<vo
     parentDeathSignal: SIGKILL,
   })
   reader.close()
-  check('write', writer.what, sys.write(writer.number, document, 0, document.length))
-  writer.close()
   const limitMs = hook.timeout ? hook.timeout * 1000 : defaultTimeoutMs
   const exit = await within(child.wait(), limitMs, `${moment} hook ${hook.path}`).catch(async (cause: unknown) => {
     child.kill(SIGKILL)
