@@ -3,10 +3,9 @@
  * one of the two is ours, and must write the same bytes.
  */
 import { describe, expect, it } from 'vitest'
-import type { Any } from '../gen/google/protobuf/any.ts'
 import { Status } from '../gen/process.ts'
 import { StreamingDefinition } from '../gen/streaming.ts'
-import { CreateTaskRequest, StateRequest, TaskDefinition } from '../gen/task.ts'
+import { type CreateTaskRequest, TaskDefinition } from '../gen/task.ts'
 import { TaskDefinition as TaskV2Definition } from '../gen/task-v2.ts'
 import { Options } from '../gen/runtime-options.ts'
 import { encode } from '../message.ts'
@@ -14,8 +13,8 @@ import { ClientConnection } from '../ttrpc/client-connection.ts'
 import { createClient } from '../ttrpc/client.ts'
 import { FrameDecoder } from '../ttrpc/decoder.ts'
 import { LoopbackEnd } from '../ttrpc/loopback.ts'
-import { Server } from '../ttrpc/server.ts'
-import { Code, RpcError } from '../ttrpc/status.ts'
+import { Code, type RpcError } from '../ttrpc/status.ts'
+import { exitedAt, goServer, oneWayDefinition } from './go-server.ts'
 import dialogues from './ttrpc.json' with { type: 'json' }
 
 interface VectorFrame {
@@ -23,51 +22,6 @@ interface VectorFrame {
   hex: string
   /** Zero bytes behind `hex`, left out of the file. */
   zeros?: number
-}
-
-/** containerd has no service with streams one way only. */
-const oneWayDefinition = {
-  name: 'OneWay',
-  fullName: 'test.OneWay',
-  methods: {
-    down: { name: 'Down', requestType: StateRequest, requestStream: false, responseType: StateRequest, responseStream: true, options: {} },
-    up: { name: 'Up', requestType: StateRequest, requestStream: true, responseType: StateRequest, responseStream: false, options: {} },
-  },
-} as const
-
-const exitedAt = { seconds: 1_700_000_000n, nanos: 123_456_789 }
-
-/** Answers as the Go server of capture/ttrpc.go does. */
-function server(): Server {
-  const server = new Server()
-  server.register(TaskDefinition, {
-    state: ({ id, execId }) => {
-      if (id !== 'c1') throw new RpcError(Code.NotFound, `container ${id}: not found`)
-      return { id, bundle: '/run/b', pid: 4_000_000_000, status: Status.STOPPED, stdout: '/fifo', terminal: true, exitStatus: 137, exitedAt, execId }
-    },
-    pause: () => ({}),
-    resume: () => Promise.reject(new Error('not an RPC error')),
-  })
-  server.register(TaskV2Definition, { create: ({ rootfs }) => ({ pid: rootfs.length }) })
-  server.register(StreamingDefinition, {
-    stream: async function* (requests): AsyncGenerator<Any> {
-      for await (const any of requests) {
-        if (any.typeUrl === 'fail') throw new RpcError(Code.Aborted, 'told to fail')
-        yield any
-      }
-    },
-  })
-  server.register(oneWayDefinition, {
-    down: async function* ({ id }) {
-      for (const one of [id, '', 'c']) yield { id: one }
-    },
-    up: async requests => {
-      let all = ''
-      for await (const { id } of requests) all += id
-      return { id: all }
-    },
-  })
-  return server
 }
 
 const settled = () => new Promise<void>(resolve => setImmediate(resolve))
@@ -78,7 +32,7 @@ const writtenBy = (frames: readonly VectorFrame[], side: string) => frames.filte
 /** Our server's frames after each of the client's. */
 async function serve(chunks: readonly Uint8Array[]): Promise<string[]> {
   const end = new LoopbackEnd(bytes => [bytes])
-  const served = server().serve(end)
+  const served = goServer().serve(end)
   for (const chunk of chunks) {
     end.deliver(chunk)
     await settled()

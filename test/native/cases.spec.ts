@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Program } from './engine.ts'
 
-for (const name of ['loop', 'fork', 'files', 'sockets', 'mounts', 'privileges', 'pump', 'pump-ends']) {
+for (const name of ['loop', 'fork', 'files', 'sockets', 'mounts', 'privileges', 'pump', 'pump-ends', 'protocol']) {
   const program = new Program(name)
   describe(name, () => {
     it.each(program.cases())('%s', async testCase => {
