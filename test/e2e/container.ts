@@ -17,6 +17,8 @@ export interface ContainerOptions {
   spec?: (spec: Spec) => void
   stdin?: boolean
   terminal?: boolean
+  /** Nobody reads the outputs until io.read is called. */
+  readLater?: boolean
   /** Replaces the FIFOs: a log URI such as file:///path. */
   logUri?: string
 }
@@ -76,7 +78,7 @@ export class Container extends TaskHandle {
   static async prepare(stack: Stack, lane: Lane, options: ContainerOptions = {}, inTest = true): Promise<Container> {
     const id = uniqueId()
     const terminal = options.terminal ?? false
-    const io = new Stdio(`${stack.directory}/e2e/${id}/init`, { stdin: options.stdin ?? false, terminal })
+    const io = new Stdio(`${stack.directory}/e2e/${id}/init`, { stdin: options.stdin ?? false, terminal, readLater: options.readLater ?? false })
     const container = new Container(stack.client, id, io, stack, options, inTest)
     if (inTest) onTestFinished(() => container.remove())
     const spec = baseSpec(id, options.args ?? ['sleep', '1000'])

@@ -43,27 +43,38 @@ export class Stdio {
   readonly stdin: string
   readonly stdout: string
   readonly stderr: string
-  readonly output: Output
-  readonly errors: Output | undefined
+  #output: Output | undefined
+  #errors: Output | undefined
   readonly #input: ChildProcess | undefined
   #inputEnded: Promise<void> = Promise.resolve()
 
-  constructor(private readonly directory: string, options: { stdin: boolean; terminal: boolean }) {
+  /** `readLater`: nobody reads the outputs until `read` is called. */
+  constructor(private readonly directory: string, options: { stdin: boolean; terminal: boolean; readLater?: boolean }) {
     mkdirSync(directory, { recursive: true })
     this.stdin = options.stdin ? `${directory}/stdin` : ''
     this.stdout = `${directory}/stdout`
     this.stderr = options.terminal ? '' : `${directory}/stderr`
-    const paths = [this.stdin, this.stdout, this.stderr].filter((path) => path !== '')
-    execFileSync('mkfifo', paths)
-    const reader = (path: string): Output => new Output(spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] }))
-    this.output = reader(this.stdout)
-    this.errors = options.terminal ? undefined : reader(this.stderr)
+    execFileSync('mkfifo', [this.stdin, this.stdout, this.stderr].filter((path) => path !== ''))
+    if (options.readLater !== true) this.read()
     if (options.stdin) {
       this.#input = spawn('sh', ['-c', 'exec cat >"$0"', this.stdin], { stdio: ['pipe', 'inherit', 'inherit'] })
       this.#inputEnded = new Promise((resolve) => this.#input?.on('close', () => resolve()))
       this.#input.stdin?.on('error', () => undefined) // EPIPE, where the process ends before its input does
     }
   }
+
+  read(): void {
+    const reader = (path: string): Output => new Output(spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] }))
+    this.#output = reader(this.stdout)
+    if (this.stderr !== '') this.#errors = reader(this.stderr)
+  }
+
+  get output(): Output {
+    if (this.#output === undefined) throw new Error('nobody reads this output yet: call read')
+    return this.#output
+  }
+  /** Undefined for a terminal, whose stderr is its stdout. */
+  get errors(): Output | undefined { return this.#errors }
 
   write(bytes: string | Buffer): void { this.#input?.stdin?.write(bytes) }
 
@@ -74,8 +85,8 @@ export class Stdio {
   }
 
   close(): void {
-    this.output.close()
-    this.errors?.close()
+    this.#output?.close()
+    this.#errors?.close()
     this.#input?.kill('SIGKILL')
     rmSync(this.directory, { recursive: true, force: true })
   }

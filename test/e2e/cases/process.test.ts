@@ -51,6 +51,16 @@ forEachLane('processes', (lane) => {
     }
   }, 120_000)
 
+  it('keeps the output of a process that ended before anybody read it', async () => {
+    const container = await Container.prepare(stack, lane, { args: ['echo', 'patience'], readLater: true })
+    // runc answers Create only when there is a reader; that the process had its time is the point of the wait.
+    const started = container.createTask().then(() => container.start())
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+    container.io.read()
+    await started
+    expect(await container.finish()).toEqual({ status: 0, stdout: 'patience\n', stderr: '' })
+  })
+
   it('names the command that does not exist, in an exec, and keeps the container', async () => {
     const container = await Container.create(stack, lane)
     await container.start()
