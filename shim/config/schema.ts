@@ -84,8 +84,8 @@ export const schema = {
     daemon: program('vhost-device-vsock', 'the vhost-user-vsock daemon'),
   },
   share: {
-    virtiofsd: program('/usr/lib/qemu/virtiofsd', 'the virtio-fs daemon'),
-    cache: oneOf('auto', ['none', 'auto', 'always'], 'how long the guest trusts what it read: not at all, one second, for ever'),
+    virtiofsd: program('kata-ts-virtiofsd', 'the virtio-fs daemon: ours, another build of the virtiofsd crate, or QEMU\'s /usr/lib/qemu/virtiofsd'),
+    cache: oneOf('auto', ['none', 'auto', 'always'], 'how long the guest trusts what it read: not at all, until the host changed it (noticed within a second), for ever'),
     xattr: boolean(true, 'extended attributes of shared files (file capabilities need them)'),
   },
   agent: {

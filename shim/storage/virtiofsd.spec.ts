@@ -2,27 +2,32 @@ import { describe, expect, it } from 'vitest'
 import { configFrom } from '../config/config.ts'
 import { virtiofsdArguments } from './virtiofsd.ts'
 
-const { share } = configFrom([])
-const options = (given: typeof share) => virtiofsdArguments({ share: given, source: '/run/share' }).join(' ')
+const defaults = configFrom([]).share
+const inQemu = { ...defaults, virtiofsd: '/usr/lib/qemu/virtiofsd' }
+const others = { ...defaults, virtiofsd: '/usr/libexec/virtiofsd' }
+const given = (share: typeof defaults) => `${virtiofsdArguments({ share, source: '/run/share' }).join(' ')} `
 
 describe('virtiofsdArguments', () => {
-  it('serves the listener it inherits and the share, in a sandbox of its own', () => {
-    expect(options(share)).toMatch(/^--fd=3 -o source=\/run\/share /)
-    expect(options(share)).toContain('-o sandbox=namespace')
-    expect(options(share)).toContain('-o announce_submounts')
+  it.each([
+    [defaults, ['--fd=3 ', '--shared-dir=/run/share ', '--sandbox=namespace ', '--announce-submounts ', '--seccomp=kill ', '--xattr ']],
+    [inQemu, ['--fd=3 ', '-o source=/run/share ', '-o sandbox=namespace ', '-o announce_submounts ', '-o xattr ']],
+  ])('serves the listener it inherits and the share, in a sandbox of its own: $virtiofsd', (share, expected) => {
+    for (const words of expected) expect(given(share)).toContain(words)
   })
 
-  it('lets the guest keep a program\'s pages over open(2), and notice within a second what the host changed', () => {
-    expect(options(share)).toContain('-o cache=always -o timeout=1 ')
+  it.each([
+    ['auto', defaults, '--cache=always ', ''], ['auto', others, '--cache=auto ', ''], ['auto', inQemu, '-o cache=always ', '-o timeout=1 '],
+    ['none', defaults, '--cache=never ', ''], ['none', inQemu, '-o cache=none ', ''],
+    ['always', defaults, '--cache=always ', ''], ['always', inQemu, '-o cache=always ', ''],
+  ] as const)('means by %s that the host\'s changes are seen within a second, or what it says', (cache, share, policy, timeout) => {
+    const text = given({ ...share, cache })
+    expect(text).toContain(policy)
+    expect(text.includes('timeout')).toBe(timeout !== '')
+    expect(text).toContain(timeout)
   })
 
-  it.each([['none', '-o cache=none '], ['always', '-o cache=always ']] as const)('keeps %s literally', (cache, expected) => {
-    expect(options({ ...share, cache })).toContain(expected)
-    expect(options({ ...share, cache })).not.toContain('timeout')
-  })
-
-  it('has extended attributes where they are not switched off: file capabilities are some', () => {
-    expect(options(share)).toContain('-o xattr')
-    expect(options({ ...share, xattr: false })).toContain('-o no_xattr')
+  it('leaves extended attributes out where they are switched off', () => {
+    expect(given({ ...defaults, xattr: false })).not.toContain('xattr')
+    expect(given({ ...inQemu, xattr: false })).toContain('-o no_xattr ')
   })
 })

@@ -49,27 +49,44 @@ export class Virtiofsd {
   }
 }
 
-/**
- * What the guest may keep. virtiofsd's own `auto` has it drop a file's pages at each open(2), so that every exec of a
- * program reads it anew. `always` keeps them; with a timeout of one second for names and attributes the guest still
- * notices within that second what the host changed (FUSE_AUTO_INVAL_DATA: a new mtime or size drops the pages).
- */
-const cachePolicies: Readonly<Record<Config['share']['cache'], readonly string[]>> = {
-  none: ['cache=none'],
-  auto: ['cache=always', 'timeout=1'],
-  always: ['cache=always'],
+/** The three daemons there are, told apart by their path. */
+type Implementation =
+  /** The crate as hack/setup builds it: `always` means one second for names and attributes. */
+  | 'ours'
+  /** The crate as others build it: `always` means a day. */
+  | 'crate'
+  /** The C daemon of QEMU up to 7.2. */
+  | 'qemu'
+
+function implementationOf(program: string): Implementation {
+  if (/(^|\/)kata-ts-virtiofsd$/.test(program)) return 'ours'
+  return program.includes('/qemu/') ? 'qemu' : 'crate'
 }
 
-/** Arguments of QEMU's virtiofsd; descriptor 3 is its listener. */
+/**
+ * What the guest may keep. The daemons' own `auto` has it drop a file's pages at each open(2), so that every exec of a
+ * program reads it anew: 19 of an exec's 35 requests. `always` keeps them; where names and attributes are good for one
+ * second only, the guest still notices within that second what the host changed (FUSE_AUTO_INVAL_DATA: a new mtime or
+ * size drops the pages).
+ */
+const cacheArguments: Readonly<Record<Implementation, Readonly<Record<Config['share']['cache'], readonly string[]>>>> = {
+  ours: { none: ['--cache=never'], auto: ['--cache=always'], always: ['--cache=always'] },
+  crate: { none: ['--cache=never'], auto: ['--cache=auto'], always: ['--cache=always'] },
+  qemu: { none: ['-o', 'cache=none'], auto: ['-o', 'cache=always', '-o', 'timeout=1'], always: ['-o', 'cache=always'] },
+}
+
+/** The daemon's arguments; descriptor 3 is its listener. Each mount of the share is announced as a file system of its own: inode numbers of two would collide otherwise. */
 export function virtiofsdArguments({ share, source }: Pick<VirtiofsdOptions, 'share' | 'source'>): string[] {
-  const options = [
-    `source=${source}`,
-    ...cachePolicies[share.cache],
-    // Each mount of the share is a file system of its own in the guest: without it inode numbers of two would collide.
-    'announce_submounts',
-    share.xattr ? 'xattr' : 'no_xattr',
-    'sandbox=namespace',
-    'log_level=warn',
+  const implementation = implementationOf(share.virtiofsd)
+  const cache = cacheArguments[implementation][share.cache]
+  if (implementation === 'qemu') {
+    const options = [`source=${source}`, 'announce_submounts', share.xattr ? 'xattr' : 'no_xattr', 'sandbox=namespace', 'log_level=warn']
+    return ['--fd=3', ...options.flatMap(option => ['-o', option]), ...cache]
+  }
+  return [
+    '--fd=3', `--shared-dir=${source}`, '--announce-submounts', '--sandbox=namespace', '--seccomp=kill', '--log-level=warn',
+    // Without it the guest asks for a file's capabilities before each write(2).
+    '--killpriv-v2',
+    ...(share.xattr ? ['--xattr'] : []), ...cache,
   ]
-  return ['--fd=3', ...options.flatMap(option => ['-o', option])]
 }
