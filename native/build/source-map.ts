@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 
 /** Where a position of the bundle comes from; line and column count from 1. */
-export interface Origin {
+interface Origin {
   source: string
   line: number
   column: number
@@ -56,7 +56,7 @@ function decodeMappings(mappings: string): Segment[][] {
 }
 
 /** A source map as esbuild writes it, for looking up positions of the bundle. */
-export class SourceMap {
+class SourceMap {
   readonly #sources: string[]
   readonly #lines: Segment[][]
 
@@ -74,12 +74,29 @@ export class SourceMap {
     if (!segment || source === undefined) return undefined
     return { source, line: segment.line + 1, column: segment.sourceColumn + 1 }
   }
+}
 
-  /** Replaces every `NAME.js:LINE:COLUMN` of a stack trace by its origin. */
+/** The source maps of a binary's modules. */
+export class SourceMaps {
+  readonly #maps = new Map<string, SourceMap>()
+
+  /** `folder` holds NAME.js.map for each module NAME.js. */
+  constructor(readonly folder: string) {}
+
+  /** Replaces every `NAME.js:LINE:COLUMN` of a stack trace by its origin; what has none stays. */
   mapStack(stack: string): string {
-    return stack.replace(/[\w.-]+\.js:(\d+):(\d+)/g, (position, line: string, column: string) => {
-      const origin = this.origin(Number(line), Number(column))
+    return stack.replace(/([\w.-]+\.js):(\d+):(\d+)/g, (position, name: string, line: string, column: string) => {
+      const origin = this.#map(name)?.origin(Number(line), Number(column))
       return origin ? `${origin.source}:${origin.line}:${origin.column}` : position
     })
+  }
+
+  #map(name: string): SourceMap | undefined {
+    const path = `${this.folder}/${name}.map`
+    const known = this.#maps.get(name)
+    if (known || !existsSync(path)) return known
+    const map = new SourceMap(path)
+    this.#maps.set(name, map)
+    return map
   }
 }

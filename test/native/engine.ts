@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { SourceMap } from '../../native/build/source-map.ts'
+import { SourceMaps } from '../../native/build/source-map.ts'
 
 export interface Run {
   status: number | null
@@ -13,14 +13,14 @@ export interface Run {
 /** A TypeScript program of test/native/programs as a binary of the real engine. */
 export class Program {
   readonly #path: string
-  readonly #map: SourceMap
+  readonly #maps: SourceMaps
 
   /** Builds the binary; quick when nothing changed. */
   constructor(name: string) {
     mkdirSync('build/test/native', { recursive: true })
     this.#path = `build/test/native/${name}`
     execFileSync('hack/build-bin', ['--bundle', `test/native/programs/${name}.ts`, '-o', this.#path], { stdio: ['ignore', 'ignore', 'inherit'] })
-    this.#map = new SourceMap(`${this.#path}.js.map`)
+    this.#maps = new SourceMaps(`${this.#path}.maps`)
   }
 
   /** Names of the program's cases. */
@@ -37,7 +37,7 @@ export class Program {
       child.stdout.setEncoding('utf8').on('data', (text: string) => { stdout += text })
       child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text })
       child.on('error', reject)
-      child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr: this.#map.mapStack(stderr) }))
+      child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr: this.#maps.mapStack(stderr) }))
     })
   }
 }

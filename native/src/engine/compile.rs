@@ -1,28 +1,56 @@
-//! Build time: a bundle's JavaScript becomes bytecode of this very engine.
+//! Build time: a bundle's modules become bytecode of this very engine, in one archive.
 
 use std::ffi::CString;
+use std::ptr;
 
+use super::archive::{self, NATIVE_NAMES};
 use super::boot::start_runtime;
 use super::{arguments, die, die_of_exception};
-use crate::js::qjs;
+use crate::js::{Ctx, qjs};
 
-/// `main` of the compiler: `compile NAME SOURCE BYTECODE`. NAME stands in stack traces.
+/// `main` of the compiler: `compile ARCHIVE FILE…`. The first file is the entry. A file's own name stands in stack
+/// traces and is what imports say; `native-names` is taken as it is.
 #[unsafe(no_mangle)]
 pub extern "C" fn compile_main(argc: i32, argv: *const *const libc::c_char) -> i32 {
     arguments::keep_arguments(argc, argv);
-    let [_, name, source, bytecode] = &arguments::arguments()[..] else {
-        die("usage: compile NAME SOURCE BYTECODE");
+    let all = arguments::arguments();
+    let Some((target, files)) = all.get(1..).and_then(<[String]>::split_first) else {
+        die("usage: compile ARCHIVE FILE…");
     };
-    let text = std::fs::read(source).unwrap_or_else(|error| die(&format!("{source}: {error}")));
-    if let Err(error) = std::fs::write(bytecode, compile(name, text)) {
-        die(&format!("{bytecode}: {error}"));
+    let ctx = start_runtime();
+    // SAFETY: the context and its runtime are alive.
+    unsafe {
+        qjs::JS_AddIntrinsicEval(ctx.0);
+        qjs::JS_SetModuleLoaderFunc(super::runtime(), None, Some(stand_in), ptr::null_mut());
+    }
+    let mut blob = Vec::new();
+    for path in files {
+        let name = path.rsplit('/').next().unwrap_or(path).as_bytes();
+        let text = std::fs::read(path).unwrap_or_else(|error| die(&format!("{path}: {error}")));
+        let data = if name == NATIVE_NAMES { text } else { compile(ctx, name, text) };
+        archive::append(&mut blob, name, &data);
+    }
+    if let Err(error) = std::fs::write(target, blob) {
+        die(&format!("{target}: {error}"));
     }
     0
 }
 
+/// Compiling asks for the modules that are imported, and looks at nothing but their being there.
+unsafe extern "C" fn stand_in(
+    context: *mut qjs::JSContext,
+    name: *const libc::c_char,
+    _: *mut libc::c_void,
+) -> *mut qjs::JSModuleDef {
+    unsafe extern "C" fn nothing(_: *mut qjs::JSContext, _: *mut qjs::JSModuleDef) -> i32 {
+        0
+    }
+    // SAFETY: the engine gives a NUL-ended name.
+    unsafe { qjs::JS_NewCModule(context, name, Some(nothing)) }
+}
+
 /// Positions are kept for stack traces, the source is not.
-fn compile(name: &str, text: Vec<u8>) -> Vec<u8> {
-    let ctx = start_runtime();
+fn compile(ctx: Ctx, name: &[u8], text: Vec<u8>) -> Vec<u8> {
     let length = text.len();
     let (Ok(name), Ok(text)) = (CString::new(name), CString::new(text)) else {
         die("a NUL in the name or in the source");
@@ -31,7 +59,6 @@ fn compile(name: &str, text: Vec<u8>) -> Vec<u8> {
     let write = qjs::JS_WRITE_OBJ_BYTECODE | qjs::JS_WRITE_OBJ_STRIP_SOURCE;
     // SAFETY: text is NUL-ended as JS_Eval wants it; the written bytes are copied before the process ends.
     unsafe {
-        qjs::JS_AddIntrinsicEval(ctx.0);
         let module = qjs::JS_Eval(ctx.0, text.as_ptr(), length as _, name.as_ptr(), flags as i32);
         if qjs::JS_IsException(module) {
             die_of_exception("the bundle does not compile");

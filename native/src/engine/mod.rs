@@ -1,10 +1,12 @@
 //! One runtime, one context, one bundle: from main() to the loop.
 
+mod archive;
 mod arguments;
 mod boot;
 mod compile;
 mod fatal;
 mod limits;
+mod modules;
 mod rejections;
 
 pub use arguments::{arguments, environment};

@@ -23,7 +23,9 @@ pub mod spawn;
 pub mod stat;
 pub mod text;
 
-use crate::js::{Ctx, Export, Failure, Outcome, qjs};
+use std::cell::RefCell;
+
+use crate::js::{Ctx, Export, Failure, Outcome, SingleThread, qjs};
 
 const TABLES: &[&[Export]] = &[
     files::FUNCTIONS,
@@ -61,13 +63,22 @@ fn retry<T: Into<i64>>(mut call: impl FnMut() -> T) -> Outcome {
     }
 }
 
-/// Declares the module; its functions are made when a bundle imports it.
-pub fn declare(ctx: Ctx) -> *mut qjs::JSModuleDef {
+/// The functions among `names`, which are sorted and one a line.
+fn chosen(names: &[u8]) -> impl Iterator<Item = &'static Export> {
+    let names: Vec<&[u8]> = names.split(|byte| *byte == b'\n').collect();
+    TABLES.iter().copied().flatten().filter(move |export| names.binary_search(&export.name.to_bytes()).is_ok())
+}
+
+static CHOSEN: SingleThread<RefCell<Vec<&'static Export>>> = SingleThread(RefCell::new(Vec::new()));
+
+/// Declares the module with the functions that a bundle uses: each costs start-up time.
+pub fn declare(ctx: Ctx, names: &[u8]) -> *mut qjs::JSModuleDef {
+    CHOSEN.0.replace(chosen(names).collect());
     // SAFETY: names are static and NUL-ended.
     unsafe {
         let module = qjs::JS_NewCModule(ctx.0, c"native:sys".as_ptr(), Some(fill));
         if !module.is_null() {
-            for export in TABLES.iter().copied().flatten() {
+            for export in CHOSEN.0.borrow().iter() {
                 qjs::JS_AddModuleExport(ctx.0, module, export.name.as_ptr());
             }
         }
@@ -76,7 +87,7 @@ pub fn declare(ctx: Ctx) -> *mut qjs::JSModuleDef {
 }
 
 unsafe extern "C" fn fill(context: *mut qjs::JSContext, module: *mut qjs::JSModuleDef) -> i32 {
-    for export in TABLES.iter().copied().flatten() {
+    for export in CHOSEN.0.take() {
         // SAFETY: the function pointer is static; JS_SetModuleExport takes ownership of the function object.
         unsafe {
             let function = qjs::JS_NewCFunction2(
