@@ -21,6 +21,7 @@ import { raiseLimits } from './pid1/limits.ts'
 import { earlyCommandLine, mountRestAndMove, mountRootAndProc } from './pid1/mounts.ts'
 import { powerOff } from './pid1/power-off.ts'
 import { Reaper } from './pid1/reaper.ts'
+import { QuietGc } from './quiet-gc.ts'
 import { prepareGuest, releaseGuest } from './sandbox/machine.ts'
 import { type AgentParts, Sandbox } from './sandbox/sandbox.ts'
 import { serve } from './serve.ts'
@@ -67,7 +68,7 @@ function prepareParts(): AgentParts {
   const log = new Log()
   const events = new Events()
   log.setSink(events.line)
-  const reaper = new Reaper()
+  const reaper = new Reaper(new QuietGc().touch)
   const streams = new Streams(listenVsock(VMADDR_CID_ANY, streamPort), isHost, log)
   return {
     log, events, reaper, streams,

@@ -15,6 +15,7 @@ import { listenUnix } from '../native/ts/socket.ts'
 import { Events } from './events.ts'
 import { Log } from './log.ts'
 import { Reaper } from './pid1/reaper.ts'
+import { QuietGc } from './quiet-gc.ts'
 import { destroySandbox } from './rpc/sandbox.ts'
 import { Sandbox } from './sandbox/sandbox.ts'
 import { serve } from './serve.ts'
@@ -34,7 +35,7 @@ export async function runHost(argv: readonly string[]): Promise<never> {
   log.setSink(events.line)
   const sandbox = new Sandbox({
     log, events,
-    reaper: new Reaper(),
+    reaper: new Reaper(new QuietGc().touch),
     // The socket's directory is the shim's, mode 0700: whoever can connect is the shim.
     streams: new Streams(listenUnix(streamsPath), () => true, log),
     // The host's clock, name, randomness and sysctls are not a sandbox's to set.

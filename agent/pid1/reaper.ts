@@ -26,8 +26,8 @@ export class Reaper {
   #births = 0
   readonly #signals: Signals
 
-  /** Throws SysError. SIGCHLD is blocked from here on and arrives as an event of the loop. */
-  constructor() {
+  /** Throws SysError. SIGCHLD is blocked from here on and arrives as an event of the loop. `reaped` is called after each that was claimed. */
+  constructor(private readonly reaped: () => void = () => {}) {
     this.#signals = new Signals([SIGCHLD])
     this.#signals.onSignal(() => this.reap())
   }
@@ -70,6 +70,7 @@ export class Reaper {
     if (told) {
       this.#claims.delete(pid)
       told(exit)
+      this.reaped()
     } else if (this.#births > 0) this.#unclaimed.set(pid, exit)
   }
 }

@@ -73,8 +73,22 @@ export class Streams {
   async drained(): Promise<{ stdout: Buffer; stderr: Buffer }> {
     await this.#end('stdout')
     if (this.sockets.stderr) await this.#end('stderr')
-    for (const socket of Object.values(this.sockets)) socket.destroy()
+    this.#close()
     return { stdout: Buffer.concat(this.#chunks.stdout), stderr: Buffer.concat(this.#chunks.stderr) }
+  }
+
+  /** Closes the streams when `start` fails: no process will. */
+  async orClose(start: () => Promise<unknown>): Promise<void> {
+    try {
+      await start()
+    } catch (error) {
+      this.#close()
+      throw error
+    }
+  }
+
+  #close(): void {
+    for (const socket of Object.values(this.sockets)) socket.destroy()
   }
 
   /** Until `text` came on the terminal or stdout. */
@@ -100,8 +114,10 @@ export class Streams {
 /** Creates and starts a container; `finish` waits for its exit and every byte of output, and deletes it. */
 export async function run(guest: AgentEnd, id: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean; resources?: object; exec?: boolean } = {}) {
   const streams = await Streams.open(guest, options)
-  await guest.agent.createContainer({ containerId: id, spec: encode(specOf(guest.surroundings.rootfs, args, options.terminal, options.resources)), stdio: streams.request })
-  await guest.agent.startContainer({ containerId: id })
+  await streams.orClose(async () => {
+    await guest.agent.createContainer({ containerId: id, spec: encode(specOf(guest.surroundings.rootfs, args, options.terminal, options.resources)), stdio: streams.request })
+    await guest.agent.startContainer({ containerId: id })
+  })
   const finish = async (): Promise<Ended> => {
     const exit = await guest.event('exit', value => value.containerId === id && value.execId === '')
     const output = await streams.drained()
@@ -113,10 +129,31 @@ export async function run(guest: AgentEnd, id: string, args: readonly string[], 
 
 export async function exec(guest: AgentEnd, id: string, execId: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean } = {}) {
   const streams = await Streams.open(guest, options)
-  await guest.agent.execProcess({ containerId: id, execId, process: encode(processOf(args, options.terminal)), stdio: streams.request })
+  await streams.orClose(() => guest.agent.execProcess({ containerId: id, execId, process: encode(processOf(args, options.terminal)), stdio: streams.request }))
   const finish = async (): Promise<Ended> => {
     const exit = await guest.event('exit', value => value.containerId === id && value.execId === execId)
     return { status: exit.exitStatus, ...await streams.drained() }
   }
   return { streams, finish }
+}
+
+/** What the agent holds in its guest, read by a container that shares its pid namespace. */
+export async function footprint(guest: AgentEnd, id: string): Promise<{ fds: number; mounts: number; children: number; pssKib: number }> {
+  const streams = await Streams.open(guest)
+  const script = 'ls /proc/1/fd | wc -l; wc -l < /proc/1/mountinfo; grep -l "^PPid:.1$" /proc/[0-9]*/status | wc -l; grep ^Pss: /proc/1/smaps_rollup'
+  const spec = specOf(guest.surroundings.rootfs, ['sh', '-c', script])
+  const { process, linux } = spec
+  const trusted = {
+    ...spec,
+    process: { ...process, capabilities: Object.fromEntries(Object.entries(process.capabilities).map(([set, names]) => [set, [...names, 'CAP_SYS_PTRACE']])) },
+    linux: { ...linux, namespaces: linux.namespaces.filter(({ type }) => type !== 'pid') },
+  }
+  await guest.agent.createContainer({ containerId: id, spec: encode(trusted), stdio: streams.request })
+  await guest.agent.startContainer({ containerId: id })
+  await guest.event('exit', value => value.containerId === id)
+  const { stdout, stderr } = await streams.drained()
+  await guest.agent.deleteContainer({ containerId: id, force: false })
+  const [fds = 0, mounts = 0, children = 0, pssKib = 0] = stdout.toString().split('\n').map(line => Number(line.replace(/\D+/g, '')))
+  if (pssKib === 0) throw new Error(`cannot read what the agent holds: ${stdout.toString()} ${stderr.toString()}`)
+  return { fds, mounts, children, pssKib }
 }

@@ -2,7 +2,7 @@ import { copyFileSync, linkSync, mkdirSync } from 'node:fs'
 
 const applets = [
   'sh', 'echo', 'cat', 'sleep', 'true', 'false', 'dd', 'head', 'wc', 'stty', 'tty', 'kill', 'id', 'ls', 'mount', 'hostname',
-  'date', 'tail', 'readlink', 'ping', 'stat', 'mkdir', 'ps',
+  'date', 'tail', 'readlink', 'ping', 'stat', 'mkdir', 'ps', 'grep',
 ]
 
 /** A root directory with Debian's static busybox in it. */
