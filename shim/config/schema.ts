@@ -84,7 +84,7 @@ export const schema = {
     daemon: program('vhost-device-vsock', 'the vhost-user-vsock daemon'),
   },
   share: {
-    virtiofsd: program('kata-ts-virtiofsd', 'the virtio-fs daemon: ours, another build of the virtiofsd crate, or QEMU\'s /usr/lib/qemu/virtiofsd'),
+    virtiofsd: program('/usr/lib/qemu/virtiofsd', 'the virtio-fs daemon: the C one of QEMU up to 7.2 (below a directory qemu), or the Rust crate (elsewhere)'),
     cache: oneOf('auto', ['none', 'auto', 'always'], 'how long the guest trusts what it read: not at all, until the host changed it (noticed within a second), for ever'),
     xattr: boolean(true, 'extended attributes of shared files (file capabilities need them)'),
   },

@@ -49,17 +49,10 @@ export class Virtiofsd {
   }
 }
 
-/** The three daemons there are, told apart by their path. */
-type Implementation =
-  /** The crate as hack/setup builds it: `always` means one second for names and attributes. */
-  | 'ours'
-  /** The crate as others build it: `always` means a day. */
-  | 'crate'
-  /** The C daemon of QEMU up to 7.2. */
-  | 'qemu'
+/** The two daemons there are, told apart by their path: the C one of QEMU up to 7.2, and the Rust crate. */
+type Implementation = 'qemu' | 'crate'
 
 function implementationOf(program: string): Implementation {
-  if (/(^|\/)kata-ts-virtiofsd$/.test(program)) return 'ours'
   return program.includes('/qemu/') ? 'qemu' : 'crate'
 }
 
@@ -70,7 +63,7 @@ function implementationOf(program: string): Implementation {
  * size drops the pages).
  */
 const cacheArguments: Readonly<Record<Implementation, Readonly<Record<Config['share']['cache'], readonly string[]>>>> = {
-  ours: { none: ['--cache=never'], auto: ['--cache=always'], always: ['--cache=always'] },
+  // Its `always` means a day: where the host may change files, only its own `auto` is right.
   crate: { none: ['--cache=never'], auto: ['--cache=auto'], always: ['--cache=always'] },
   qemu: { none: ['-o', 'cache=none'], auto: ['-o', 'cache=always', '-o', 'timeout=1'], always: ['-o', 'cache=always'] },
 }

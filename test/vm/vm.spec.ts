@@ -46,13 +46,13 @@ describe('a VM', () => {
 })
 
 describe('kill -9', () => {
-  const victims = ['kata-ts-virtiof', 'vhost-device', 'qemu-system', 'self']
+  const victims = ['virtiofsd', 'vhost-device', 'qemu-system', 'self']
   const moments: [string, Pick<Victim, 'after' | 'delayMs'>][] = [
     ['at its start', {}], ['once launched', { after: 'launched' }], ['while the guest boots', { after: 'launched', delayMs: 250 }],
     ['when the agent dialled', { after: 'agent dialled' }], ['while the guest runs', { after: 'shared' }],
   ]
   const blamed: Readonly<Record<string, RegExp>> = {
-    'kata-ts-virtiof': /kata-ts-virtiofsd was killed by SIGKILL/, 'vhost-device': /vhost-device-vsock was killed by SIGKILL/,
+    'virtiofsd': /virtiofsd was killed by SIGKILL/, 'vhost-device': /vhost-device-vsock was killed by SIGKILL/,
     'qemu-system': /qemu-system-x86_64 was killed by SIGKILL/,
   }
 
