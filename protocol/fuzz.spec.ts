@@ -3,7 +3,7 @@
  * repeats it; FUZZ_RUNS=100000 looks longer.
  */
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { AgentDefinition, CreateContainerRequest, Event, StatsContainerResponse } from './gen/agent.ts'
 import { BootstrapParams } from './gen/bootstrap.ts'
 import { Metrics } from './gen/cgroups-v2.ts'
@@ -26,6 +26,9 @@ import { Server } from './ttrpc/server.ts'
 import { RpcError } from './ttrpc/status.ts'
 import dialogues from './vectors/ttrpc.json' with { type: 'json' }
 import netlinkAnswers from './vectors/netlink.json' with { type: 'json' }
+
+// Long enough for FUZZ_RUNS in the ten thousands, and for a machine that is busy.
+vi.setConfig({ testTimeout: 300_000 })
 
 const runs = Number(process.env.FUZZ_RUNS ?? 300)
 const seed = process.env.FUZZ_SEED === undefined ? {} : { seed: Number(process.env.FUZZ_SEED) }

@@ -250,6 +250,39 @@ describe('the end of a connection', () => {
   })
 })
 
+describe('a handler\'s stream', () => {
+  /** Yields once, then waits for ever, unless what it waits for fails; tells when it is left. */
+  const waiting = (left: string[], source: Queue<Partial<Event>>, item: Partial<Event>) => async function* () {
+    try {
+      yield item
+      yield* source
+    } finally {
+      left.push('left')
+      throw new Error('while leaving')
+    }
+  }
+
+  it('that cannot be sent is left, and its errors then are nobody\'s', async () => {
+    const left: string[] = []
+    const { agent } = connected({ agent: { events: waiting(left, new Queue(), log('x'.repeat(dataBytesMax))) } })
+    expect(await codeOf(agent.events({}).next())).toBe(Code.ResourceExhausted)
+    await new Promise(setImmediate)
+    expect(left).toEqual(['left'])
+  })
+
+  it('is left when the connection ends', async () => {
+    const queue = new Queue<Partial<Event>>()
+    const left: string[] = []
+    const { agent, far, served } = connected({ agent: { events: () => { queue.onReturn = () => left.push('left'); return queue } } })
+    void codeOf(agent.events({}).next())
+    await new Promise(setImmediate)
+    far.fail(undefined)
+    await new Promise(setImmediate)
+    expect(left).toEqual(['left'])
+    expect(served.activeCalls).toBe(0)
+  })
+})
+
 describe('a stream that nobody reads', () => {
   it('fails instead of filling the memory', async () => {
     const events = async function* () {

@@ -149,16 +149,19 @@ export class ServerConnection implements Receiver, FrameSink {
   }
 
   /** Cancelled, it leaves at once: a handler that waits for its next item may wait for ever. */
-  async #answerStream(call: Call, route: Route, answers: AsyncIterable<object>): Promise<void> {
-    const { streamId, cancellation } = call
+  async #answerStream({ streamId, cancellation }: Call, route: Route, answers: AsyncIterable<object>): Promise<void> {
     const iterator = answers[Symbol.asyncIterator]()
-    cancellation.onCancel(() => void iterator.return?.())
-    for (;;) {
-      const item = await untilCancelled(iterator.next(), cancellation)
-      if (item.done) break
-      this.#send(streamId, MessageType.data, 0, encode(route.responseType, item.value))
+    let hasEnded = false
+    try {
+      while (!hasEnded) {
+        const item = await untilCancelled(iterator.next(), cancellation)
+        hasEnded = item.done === true
+        if (!item.done) this.#send(streamId, MessageType.data, 0, encode(route.responseType, item.value))
+      }
+      this.#send(streamId, MessageType.data, Flag.remoteClosed | Flag.noData, nothing)
+    } finally {
+      if (!hasEnded) leave(iterator)
     }
-    this.#send(streamId, MessageType.data, Flag.remoteClosed | Flag.noData, nothing)
   }
 
   #data({ streamId, flags, data }: Frame): void {
@@ -202,6 +205,11 @@ class Context implements CallContext {
   get metadata(): Metadata {
     return (this.#metadata ??= decodeMetadata(this.request.metadata))
   }
+}
+
+/** Lets an iterator release what it holds. Nobody waits for it or wants its errors: the call has failed already. */
+function leave(iterator: AsyncIterator<object>): void {
+  void (async () => iterator.return?.())().catch(() => {})
 }
 
 function invalid(message: string): RpcError {

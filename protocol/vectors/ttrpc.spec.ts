@@ -2,7 +2,7 @@
  * Our ttrpc against Go's, byte by byte: each dialogue of ttrpc.json was held between a Go client and a Go server. Here
  * one of the two is ours, and must write the same bytes.
  */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Status } from '../gen/process.ts'
 import { StreamingDefinition } from '../gen/streaming.ts'
 import { type CreateTaskRequest, TaskDefinition } from '../gen/task.ts'
@@ -16,6 +16,9 @@ import { LoopbackEnd } from '../ttrpc/loopback.ts'
 import { Code, type RpcError } from '../ttrpc/status.ts'
 import { exitedAt, goServer, oneWayDefinition } from './go-server.ts'
 import dialogues from './ttrpc.json' with { type: 'json' }
+
+// Each dialogue is held once for every byte it has.
+vi.setConfig({ testTimeout: 60_000 })
 
 interface VectorFrame {
   from: string
