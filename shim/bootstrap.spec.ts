@@ -1,8 +1,17 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { bootstrapAnswer, readBootstrap } from './bootstrap.ts'
 import { BootstrapParams, BootstrapResult } from '../protocol/gen/bootstrap.ts'
 import { Any } from '../protocol/gen/google/protobuf/any.ts'
 import { encode } from '../protocol/message.ts'
+
+/** Bytes that containerd's own Go code made (protocol/vectors). */
+function captured(name: string): Uint8Array {
+  const vectors = JSON.parse(readFileSync(new URL('../protocol/vectors/messages.json', import.meta.url), 'utf8')) as { name: string; hex: string }[]
+  const hex = vectors.find(vector => vector.name === name)?.hex
+  if (hex === undefined) throw new Error(`no vector ${name}`)
+  return new Uint8Array(Buffer.from(hex, 'hex'))
+}
 
 const asked = { namespace: 'default', id: 'c1', ttrpcAddress: '/env.ttrpc', debug: false }
 const params = { instanceId: 'c1', namespace: 'default', containerdTtrpcAddress: '/params.ttrpc' }
@@ -20,6 +29,17 @@ describe('readBootstrap', () => {
   it('answers with a result to params that name this container (containerd 2.3)', () => {
     const stdin = encode(BootstrapParams, { ...params, socketDir: '/run/s', logLevel: -8 })
     expect(readBootstrap({ ...asked, stdin })).toEqual({ answer: 'result', socketDir: '/run/s', ttrpcAddress: '/params.ttrpc', debug: true })
+  })
+
+  it("reads what containerd 2.3 sends: its sockets, its socket directory and that it debugs", () => {
+    expect(readBootstrap({ ...asked, stdin: captured('bootstrap params') })).toEqual({
+      answer: 'result', socketDir: '/run/s', ttrpcAddress: '/run/containerd/containerd.sock.ttrpc', debug: true,
+    })
+    expect(readBootstrap({ ...asked, stdin: captured('bootstrap params with an empty socket directory') })).toMatchObject({ answer: 'result', socketDir: '/run/containerd/s' })
+  })
+
+  it("takes Go's own options that parse as params for what they are", () => {
+    expect(readBootstrap({ ...asked, stdin: captured('options that parse as bootstrap params') }).answer).toBe('plain')
   })
 
   it('does not believe params of another container or namespace', () => {
