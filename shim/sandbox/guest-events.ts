@@ -1,10 +1,15 @@
 import { realtimeNs } from '../../native/ts/clock.ts'
 import type { Event, LogLine, ProcessExit } from '../../protocol/gen/agent.ts'
 import type { Level } from '../log.ts'
+import { RateLimit } from './rate-limit.ts'
 import type { Sandbox } from './sandbox.ts'
 
 /** A log line of the guest is cut to this many characters. */
 const maxLogCharacters = 4096
+/** What an agent logs in a start-up at level debug is some dozen lines. */
+const maxLogLinesPerSecond = 200
+/** Each goes to containerd and to every subscriber there. */
+const maxOomEventsPerSecond = 20
 /** Events that made no sense are logged up to this many times: a hostile agent must not fill the host's log. */
 const maxComplaints = 20
 /** An exit time this far from the host's clock is not believed. */
@@ -18,6 +23,8 @@ const levels: readonly Level[] = ['error', 'warn', 'info', 'debug']
  */
 export class GuestEvents {
   #complaints = 0
+  readonly #logLimit = new RateLimit(maxLogLinesPerSecond)
+  readonly #oomLimit = new RateLimit(maxOomEventsPerSecond)
 
   constructor(private readonly sandbox: Sandbox) {}
 
@@ -58,11 +65,15 @@ export class GuestEvents {
   }
 
   #oom(containerId: string): void {
-    if (this.sandbox.containers.has(containerId)) this.sandbox.ports.events.publish('oom', { containerId })
-    else this.#complain(`out of memory in unknown container ${containerId}`)
+    if (this.sandbox.containers.has(containerId)) {
+      if (this.#oomLimit.allows()) this.sandbox.ports.events.publish('oom', { containerId })
+    } else this.#complain(`out of memory in unknown container ${containerId}`)
   }
 
   #log(line: LogLine): void {
+    if (!this.#logLimit.allows()) return
+    const held = this.#logLimit.takeHeld()
+    if (held > 0) this.sandbox.ports.log.warn(`${held} log lines of the agent were left out: too many at once`)
     const level = levels.find(known => known === line.level) ?? 'info'
     this.sandbox.ports.log[level](line.message.slice(0, maxLogCharacters), { source: 'agent', fields: line.fields.slice(0, maxLogCharacters) })
   }
