@@ -33,6 +33,12 @@ describe('a program that goes wrong says so and ends with status 70', () => {
   })
 })
 
+it('a dynamic import is loaded once, when it is asked for, and its stack is mapped too', async () => {
+  const run = await program.run('late import')
+  expect(run).toMatchObject({ status: 70, stdout: 'before\nloaded late\ntrue\n' })
+  expect(run.stderr).toMatch(/at throwLate \(test\/native\/programs\/late\.ts:7:\d+\)\n +at late import \(test\/native\/programs\/faults\.ts/)
+})
+
 it('the watchdog leaves a forked child alone', async () => {
   expect(await program.run('watchdog of a child')).toMatchObject({ status: 0, stdout: 'child 0\n', stderr: '' })
 })

@@ -66,6 +66,12 @@ const faults: Record<string, () => unknown> = {
       print(`${String(error)}\n`)
     }
   },
+  async 'late import'() {
+    print('before\n')
+    const [{ throwLate }, again] = await Promise.all([import('./late.ts'), import('./late.ts')])
+    print(`${again.throwLate === throwLate}\n`)
+    throwLate()
+  },
   nothing() {},
 }
 
