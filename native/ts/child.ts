@@ -1,6 +1,6 @@
 import * as sys from 'native:sys'
 import { EPOLLIN } from './constants/epoll.ts'
-import { O_RDWR } from './constants/fcntl.ts'
+import { AT_EMPTY_PATH, AT_FDCWD, O_PATH, O_RDWR } from './constants/fcntl.ts'
 import { PR_SET_PDEATHSIG } from './constants/prctl.ts'
 import { SIGCHLD, SIGKILL, signalName } from './constants/signal.ts'
 import { CLD_EXITED, P_PIDFD, WEXITED, WNOHANG } from './constants/wait.ts'
@@ -141,11 +141,17 @@ function becomeProgram(options: SpawnOptions, writer: Fd): never {
   let report = writer.number
   try {
     report = lift(report)
+    // Opened while we may: beforeExec may give up the right to walk to it (a program below a home folder of mode 0700).
+    const opened = sys.openat(AT_FDCWD, options.path, O_PATH, 0)
+    const program = opened < 0 ? opened : lift(opened)
     if (options.parentDeathSignal) check('prctl', 'PR_SET_PDEATHSIG', sys.prctl(PR_SET_PDEATHSIG, options.parentDeathSignal, 0, 0, 0))
     if (options.cwd !== undefined) check('chdir', options.cwd, sys.chdir(options.cwd))
     options.beforeExec?.()
     placeDescriptors(options)
-    check('execve', options.path, sys.execve(options.path, options.argv, options.env))
+    const failed = sys.execve(options.path, options.argv, options.env)
+    // Only then by its descriptor: the process is called by that number instead of its name.
+    if (failed === -E.EACCES && program >= 0) sys.execveat(program, '', options.argv, options.env, AT_EMPTY_PATH)
+    check('execve', options.path, failed)
   } catch (error) {
     const [call, object, errno] = error instanceof SysError
       ? [error.call, error.object, error.errno]

@@ -3,7 +3,7 @@ import { sources } from './sources.ts'
 
 /** Folder → what its code may import, besides itself. Tests beside the code may also use the test runner and fakes. */
 const rules: { folder: string; may: RegExp[]; why: string }[] = [
-  { folder: 'protocol/', may: [/^@bufbuild\/protobuf\/wire$/], why: 'pure bytes: shim, agent and tests share it' },
+  { folder: 'protocol/', may: [], why: 'pure bytes: shim, agent and tests share it' },
   { folder: 'native/ts/', may: [/^native:sys$/], why: 'the face of the binary knows nobody above it' },
   { folder: 'agent/container/', may: [/^native\/ts\//, /^native:sys$/, /^protocol\/oci\//], why: 'containers are made alike in the guest, on the host and under the fake' },
   { folder: 'agent/', may: [/^native\/ts\//, /^native:sys$/, /^protocol\//], why: 'the agent never knows the shim' },
