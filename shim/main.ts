@@ -1,19 +1,11 @@
 import * as sys from 'native:sys'
 import { story } from '../native/ts/fault.ts'
-import { remove } from './delete.ts'
 import { parseFlags } from './flags.ts'
-import { info } from './info.ts'
 import { writeStderr, writeStdout } from './standard-streams.ts'
-import { start } from './start.ts'
 import { Timeline } from './timeline.ts'
 import { shimName, version } from './version.ts'
 
-/** One line on stderr, and status 1: containerd shows both to its client. */
-function fail(error: unknown): void {
-  writeStderr(`${shimName}: ${story(error)}`)
-  sys.exit(1)
-}
-
+// Each action's code is read only when it is asked for: `-v` and `-info` need next to none.
 const timeline = new Timeline()
 try {
   const flags = parseFlags(sys.argv().slice(1))
@@ -22,15 +14,17 @@ try {
       writeStdout(sys.utf8Encode(`${shimName} ${version}\n`))
       break
     case 'info':
-      info()
+      (await import('./info.ts')).info()
       break
     case 'start':
-      start(flags, timeline)
+      (await import('./start.ts')).start(flags, timeline)
       break
     case 'delete':
-      remove(flags).catch(fail)
+      await (await import('./delete.ts')).remove(flags)
       break
   }
 } catch (error) {
-  fail(error)
+  // One line on stderr, and status 1: containerd shows both to its client.
+  writeStderr(`${shimName}: ${story(error)}`)
+  sys.exit(1)
 }
