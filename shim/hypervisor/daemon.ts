@@ -17,6 +17,8 @@ export interface ProgramKey {
   name: string
   /** The key that names it, for errors: `share.virtiofsd`. */
   key: string
+  /** What it is to us, shown where its name does not say so. */
+  role: string
 }
 
 export interface DaemonOptions {
@@ -51,13 +53,14 @@ export class Daemon {
   /** Starts it. Throws Fault when the program is not there, SysError when it cannot be started. */
   constructor({ program, args, pass, cwd, namespaces, privileges, prepare, journal }: DaemonOptions) {
     const path = findProgram(program)
-    this.name = path.slice(path.lastIndexOf('/') + 1)
+    const file = path.slice(path.lastIndexOf('/') + 1)
+    this.name = file.includes(program.role) ? file : `${program.role} (${path})`
     const shim = sys.getpid()
     const { reader, writer } = pipe(`output of ${this.name}`)
     try {
       this.#child = spawn({
         path,
-        argv: [this.name, ...args],
+        argv: [file, ...args],
         env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C'],
         stdio: ['null', writer.number, writer.number],
         parentDeathSignal: SIGKILL,
@@ -158,7 +161,7 @@ export class Daemon {
 }
 
 /** Where a program is looked for that is named without a path: beside the shim (one directory holds what belongs together), then PATH. */
-export function findProgram({ name, key }: ProgramKey): string {
+export function findProgram({ name, key }: Omit<ProgramKey, 'role'>): string {
   if (name.startsWith('/')) {
     if (isExecutable(name)) return name
     throw new Fault(`${name} does not exist or is not executable`, { fix: `install it, or set ${key} in the configuration` })

@@ -33,7 +33,7 @@ export class Virtiofsd {
     using connected = directory.connect(socketName, 'connection to virtiofsd')
     directory.remove(socketName)
     this.daemon = new Daemon({
-      program: { name: options.share.virtiofsd, key: 'share.virtiofsd' },
+      program: { name: options.share.virtiofsd, key: 'share.virtiofsd', role: 'virtiofsd' },
       args: virtiofsdArguments(options),
       pass: [listener.number],
       namespaces: CLONE_NEWPID,

@@ -56,7 +56,7 @@ export class VhostUserVsock implements GuestVsock {
     this.#listener = directory.listen(agentSocket)
     if (privileges) for (const owned of [path, `${path}/${agentSocket}`]) give(owned, privileges)
     this.#daemon = new Daemon({
-      program: { name: this.program, key: 'vsock.daemon' },
+      program: { name: this.program, key: 'vsock.daemon', role: 'vsock' },
       args: ['--vm', `guest-cid=${guestCid},socket=${vhostSocket},uds-path=${hybridSocket},tx-buffer-size=${txBufferBytes}`],
       cwd: path,
       ...(privileges && { privileges }),

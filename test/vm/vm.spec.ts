@@ -77,8 +77,8 @@ describe('a VM that cannot start says why, and leaves nothing', () => {
     ['an image that is none', () => [images[0] ?? '', text()], /while the guest booted.*guest-reset.*Kernel panic/],
     ['a QEMU that is not there', () => [...images, 'hypervisor.path=/nowhere/qemu'], /\/nowhere\/qemu does not exist.*hypervisor\.path/],
     ['a CPU model that QEMU does not know', () => [...images, 'hypervisor.cpu=abacus'], /unable to find CPU model 'abacus'/],
-    ['a virtiofsd that ends at once', () => [...images, 'share.virtiofsd=/bin/false'], /false exited with status 1 \(while the daemons of the VM started\)/],
-    ['a vsock daemon that ends at once', () => [...images, 'vsock.daemon=/bin/true'], /true exited with status 0 \(while the daemons of the VM started\)/],
+    ['a virtiofsd that ends at once', () => [...images, 'share.virtiofsd=/bin/false'], /virtiofsd \(\/bin\/false\) exited with status 1 \(while the (daemons of the VM|VMM) started\)/],
+    ['a vsock daemon that ends at once', () => [...images, 'vsock.daemon=/bin/true'], /vsock \(\/bin\/true\) exited with status 0 \(while the daemons of the VM started\)/],
     ['more memory than the host has', () => [...images, 'hypervisor.memory_mib=1000000'], /lower hypervisor\.memory_mib/],
     ['too little time', () => [...images, 'agent.timeout_ms=100'], /the boot of the guest took longer than 100 ms.*agent\.timeout_ms/],
   ] as const)('%s', async (_what, args, expected) => {

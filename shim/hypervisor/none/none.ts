@@ -105,7 +105,7 @@ export class NoVm implements Hypervisor {
     // Named through a descriptor, because the path of a state directory may be too long for a socket's name.
     using directory = open(stateDir, O_PATH | O_DIRECTORY)
     const agent = this.#agent = new Daemon({
-      program: { name: this.config.agent.path, key: 'agent.path' },
+      program: { name: this.config.agent.path, key: 'agent.path', role: 'agent' },
       args: ['--control-fd', '3', '--streams-path', `/proc/self/fd/4/${streamsSocket}`],
       pass: [control.number, directory.number],
       namespaces: CLONE_NEWNS | CLONE_NEWPID,

@@ -191,7 +191,7 @@ export class Qemu implements Hypervisor {
     // In the order of `pass`, from 3 on.
     const [qmpFd, consoleFd, vsockFd, fsFd, kernelFd, initrdFd, firmwareFd] = [3, 4, 5, 6, 7, 8, 9]
     const vmm = this.#vmm = new Daemon({
-      program: { name: config.hypervisor.path, key: 'hypervisor.path' },
+      program: { name: config.hypervisor.path, key: 'hypervisor.path', role: 'qemu' },
       args: qemuArguments({
         sandboxId: sandbox.id, hypervisor: config.hypervisor, guest: config.guest, verbose: config.debug.console, accelerator,
         qmpFd, consoleFd, vsock: { ...vsock, fd: vsockFd }, fsFd, kernelFd, initrdFd, firmwareFd,
