@@ -9,7 +9,7 @@ static CONTEXT: SingleThread<Cell<*mut qjs::JSContext>> = SingleThread(Cell::new
 
 /// Heap at which garbage is collected for the first time: loading a bundle makes none. Later thresholds are the
 /// engine's, half as much again as what survived.
-const FIRST_GC_BYTES: u64 = 4 << 20;
+const FIRST_GC_BYTES: u64 = 2 << 20;
 
 /// The context; valid once boot made it.
 pub fn ctx() -> Ctx {
