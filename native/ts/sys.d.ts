@@ -378,6 +378,7 @@ declare module 'native:sys' {
   export function kvmTrial(timeoutMs: number): KvmTrial
 
   // ── Text and digests ──────────────────────────────────────────────────────────────────────────────
+  /** A surrogate without its other half becomes U+FFFD, as with TextEncoder. */
   export function utf8Encode(text: string): Uint8Array
   /** Invalid sequences become U+FFFD. */
   export function utf8Decode(buffer: Uint8Array, offset: number, length: number): string

@@ -143,6 +143,7 @@ await runCases({
     equal(sys.utf8Decode(bytes, 0, bytes.length), sample)
     equal(sys.utf8Decode(new Uint8Array([65, 255, 66, 0xe2, 0x82]), 0, 5), 'A\ufffdB\ufffd')
     equal(sys.utf8Decode(bytes, 1, 2), 'é')
+    equal(sys.utf8Encode('a\ud800b\udfff\ud7ff'), new Uint8Array([97, 239, 191, 189, 98, 239, 191, 189, 0xed, 0x9f, 0xbf]))
     equal(typeError(() => sys.utf8Decode(bytes, 5, 100)), 'native:sys: arguments must be a range inside the buffer')
   },
 
