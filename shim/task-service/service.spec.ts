@@ -193,6 +193,18 @@ describe('task service', () => {
     expect(await shim.task.connect({ id: 'c1' })).toMatchObject({ taskPid: 4711 })
   })
 
+  it('shuts down when containerd gives up the task that is still being created, and not for another', async () => {
+    const shim = new Shim(new AgentDouble({ createContainer: () => new Promise(() => {}) }))
+    const creating = shim.create('c1').catch((error: unknown) => error)
+    await expect.poll(() => shim.agent.calls).toContain('createContainer c1')
+    await shim.task.shutdown({ id: 'c2' })
+    expect(shim.exited).toBe(false)
+    await shim.task.shutdown({ id: 'c1' })
+    expect(shim.exited).toBe(true)
+    expect(await creating).toBeInstanceOf(RpcError)
+    expect([...shim.share]).toEqual([])
+  })
+
   it('pauses, resumes and says so in State', async () => {
     const shim = new Shim()
     await shim.running()
