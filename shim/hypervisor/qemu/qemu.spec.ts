@@ -26,7 +26,8 @@ class FakeVsock implements GuestVsock {
     return { kind: 'vhost', fd: this.#device.number, guestCid: 3, controlPort: 1024 }
   }
   acceptAgent(): Promise<Fd> { return this.#dialled }
-  async connect(): Promise<Fd> { throw new Error('not in this test') }
+  connected: (fd: Fd) => void = () => {}
+  connect(): Promise<Fd> { return new Promise(resolve => { this.connected = resolve }) }
   async close(): Promise<void> { this.closed++; this.#device?.close() }
 }
 
@@ -218,6 +219,19 @@ describe('Qemu', () => {
     await vi.waitFor(() => expect(host.commands).toContain('query-status'))
     expect(qemu.diagnosis()).toMatch(/^the VM works/)
     await qemu.stop()
+  })
+
+  it('gives up a connection when the VM breaks, and closes it when it comes all the same', async () => {
+    const qemu = vm()
+    await qemu.launch()
+    const connecting = qemu.connect(1025)
+    connecting.catch(() => {})
+    fake.exitProcess(host.pids[1] ?? 0, 9, 2)
+    await expect(connecting).rejects.toThrow('qemu was killed by SIGKILL')
+    vsock.connected(new Fd(check('eventfd', 'late', sys.eventfd(0, 0)), 'late'))
+    await qemu.stop()
+    await expect(qemu.connect(1025)).rejects.toThrow('qemu was killed by SIGKILL')
+    expect(host.leaks()).toEqual([])
   })
 
   it('gives the agent no more time than it was given', async () => {

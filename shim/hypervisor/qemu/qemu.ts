@@ -65,14 +65,13 @@ export class Qemu implements Hypervisor {
   #shutdownReason: string | undefined
   #vmmExit!: (exit: VmmExit) => void
   readonly #exited: Promise<VmmExit>
-  #break!: (fault: Fault) => void
-  /** Rejects when the VM can no longer work: what start-up races against. */
-  readonly #broken: Promise<never>
+  /** Why the VM can no longer work; undefined while it can. */
+  #broken: Fault | undefined
+  /** Rejects of whoever waits for something that a broken VM will never give. Not a promise to race against: each race would stay attached to it for the VM's life. */
+  readonly #waiting = new Set<(fault: Fault) => void>()
 
   constructor(private readonly config: Config, private readonly sandbox: HypervisorSandbox, private readonly vsock: GuestVsock) {
     this.#exited = new Promise(resolve => { this.#vmmExit = resolve })
-    this.#broken = new Promise((_resolve, reject) => { this.#break = reject })
-    this.#broken.catch(() => {})
   }
 
   get pid(): number {
@@ -93,7 +92,7 @@ export class Qemu implements Hypervisor {
   async acceptAgent(timeoutMs: number): Promise<Fd> {
     try {
       const limited = within(this.vsock.acceptAgent(), timeoutMs, 'the boot of the guest', 'the console above tells how far it got; agent.timeout_ms sets the limit')
-      const control = await Promise.race([limited, this.#broken])
+      const control = await this.#unlessBroken(limited)
       this.#phase = 'running'
       return control
     } catch (cause) {
@@ -104,7 +103,7 @@ export class Qemu implements Hypervisor {
   connect(port: number): Promise<Fd> {
     const connection = this.vsock.connect(port)
     // A VM that breaks meanwhile never answers. The connection is closed when it comes all the same.
-    return Promise.race([connection, this.#broken]).catch((error: unknown) => {
+    return this.#unlessBroken(connection).catch((error: unknown) => {
       connection.then(fd => fd.close(), () => {})
       throw error
     })
@@ -156,12 +155,12 @@ export class Qemu implements Hypervisor {
     const virtiofsd = this.#virtiofsd = new Virtiofsd({ share: config.share, source: sandbox.shareDir, stateDir: sandbox.stateDir, journal: sandbox.journal })
     this.#owner.defer('virtiofsd', () => virtiofsd.stop())
     this.#watch(virtiofsd.daemon)
-    const vsock = await Promise.race([listening, this.#broken])
+    const vsock = await this.#unlessBroken(listening)
     if (this.vsock.daemon) this.#watch(this.vsock.daemon)
     this.#phase = 'vmm'
     const qmp = this.#spawn({ vsock, accelerator, files: { fs: virtiofsd.device, kernel, initrd, firmware } })
     sandbox.timeline.mark('vmm')
-    await Promise.race([within(this.#greet(qmp), qmpLimitMs, 'the start of QEMU'), this.#broken])
+    await this.#unlessBroken(within(this.#greet(qmp), qmpLimitMs, 'the start of QEMU'))
     sandbox.timeline.mark('qmp')
     this.#phase = 'boot'
     sandbox.log.info('VMM runs', { pid: this.pid, qemu: qmp.version, accelerator: accelerator.kind, machine: config.hypervisor.machine, vsock: vsock.kind })
@@ -231,7 +230,19 @@ export class Qemu implements Hypervisor {
 
   #fail(fault: Fault): void {
     this.#failure ??= fault
-    this.#break(this.#failure)
+    this.#broken ??= this.#failure
+    for (const reject of this.#waiting) reject(this.#broken)
+    this.#waiting.clear()
+  }
+
+  /** What `promise` gives, or the reason why the VM broke before it gave it. */
+  #unlessBroken<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken) reject(this.#broken)
+      else this.#waiting.add(reject)
+      // In either case: a rejection of `promise` itself is taken care of.
+      promise.then(resolve, reject).finally(() => this.#waiting.delete(reject))
+    })
   }
 
   #event(name: string, data: Record<string, unknown>): void {
@@ -255,9 +266,8 @@ export class Qemu implements Hypervisor {
   }
 
   async #stop(): Promise<void> {
-    this.#break(new Fault('the VM was stopped'))
     // Its exit is no failure from here on.
-    this.#failure ??= new Fault('the VM was stopped')
+    this.#fail(new Fault('the VM was stopped'))
     await this.#owner.release()
   }
 
