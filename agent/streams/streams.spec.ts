@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { EPOLLIN } from '../../native/ts/constants/epoll.ts'
+import { EPOLLIN, EPOLLRDHUP } from '../../native/ts/constants/epoll.ts'
 import { E } from '../../native/ts/errno.ts'
 import { fake } from '../../native/ts/fake/sys.ts'
 import { Fd } from '../../native/ts/fd.ts'
@@ -97,6 +97,15 @@ describe('stream connections', () => {
     vi.advanceTimersByTime(1)
     expect([nameless.isClosed(), unwanted.isClosed()]).toEqual([true, true])
     expect(fake.held()).toMatchObject({ fds: [], watches: [listenerFd] })
+  })
+
+  it('that the host closes before a process takes them are closed here, too', () => {
+    const connection = arrive()
+    connection.send(header(9))
+    expect(fake.watches.get(connection.fd)?.events).toBe(EPOLLRDHUP)
+    fake.ready(connection.fd, EPOLLRDHUP)
+    expect(connection.isClosed()).toBe(true)
+    expect(streams.waiting).toBe(0)
   })
 
   it('are bounded: the 257th that waits is closed', () => {

@@ -7,7 +7,7 @@
  *    │ ◀═══════════ bytes ══════════════▶ │  one direction each, moved by a pump
  */
 import * as sys from 'native:sys'
-import { EPOLLIN } from '../../native/ts/constants/epoll.ts'
+import { EPOLLIN, EPOLLRDHUP } from '../../native/ts/constants/epoll.ts'
 import { SOCK_NONBLOCK } from '../../native/ts/constants/socket.ts'
 import { check, E } from '../../native/ts/errno.ts'
 import { Fd } from '../../native/ts/fd.ts'
@@ -97,7 +97,10 @@ export class Streams {
     const timer = sys.setTimer(waitLimitMs, () => this.#refuse(arrival, arrival.id === undefined ? 'sent no header' : `names stream ${arrival.id}, which no process expects`))
     const arrival: Arrival = { connection, header: new Uint8Array(headerBytes), got: 0, id: undefined, timer }
     this.#arrivals.add(arrival)
-    check('epoll_ctl', connection.what, sys.watch(connection.number, EPOLLIN, () => this.#readHeader(arrival)))
+    check('epoll_ctl', connection.what, sys.watch(connection.number, EPOLLIN, () => {
+      if (arrival.id === undefined) this.#readHeader(arrival)
+      else this.#refuse(arrival, `was closed before a process took stream ${arrival.id}`)
+    }))
   }
 
   /** Exactly the header: what follows belongs to the stream. */
@@ -111,28 +114,30 @@ export class Streams {
     }
     arrival.got += more
     if (arrival.got < headerBytes) return
-    sys.unwatch(connection.number)
     arrival.id = parseHeader(header)
     if (arrival.id === undefined) this.#refuse(arrival, 'sent a malformed header')
-    else this.#match(arrival)
+    // From here on only its end is of interest: a host that gave up must not leave it for the whole time.
+    else if (!this.#match(arrival)) check('epoll_ctl', connection.what, sys.rewatch(connection.number, EPOLLRDHUP))
   }
 
-  #match(arrival: Arrival): void {
+  /** Gives the connection to the process that expects it; false when none does yet. */
+  #match(arrival: Arrival): boolean {
     const take = arrival.id === undefined ? undefined : this.#expected.get(arrival.id)
-    if (!take) return
+    if (!take) return false
     this.#forget(arrival)
     take(arrival.connection)
+    return true
   }
 
   #refuse(arrival: Arrival, why: string): void {
     this.#forget(arrival)
-    if (arrival.id === undefined) sys.unwatch(arrival.connection.number)
     arrival.connection.close()
     this.log.warn(`a stream connection was refused: it ${why}`)
   }
 
   #forget(arrival: Arrival): void {
     sys.clearTimer(arrival.timer)
+    sys.unwatch(arrival.connection.number)
     this.#arrivals.delete(arrival)
   }
 }

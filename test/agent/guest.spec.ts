@@ -142,7 +142,7 @@ describe('a running container', () => {
   })
 
   it('tells when its memory ran out', async () => {
-    const { finish } = await exec(guest, 'main', 'hungry', ['sh', '-c', 'head -c 200m /dev/zero | tail >/dev/null'])
+    const { finish } = await exec(guest, 'main', 'hungry', ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=200M', 'count=1'])
     expect(await guest.event('oom', value => value.containerId === 'main')).toBeDefined()
     await finish()
   })
