@@ -39,8 +39,8 @@ export interface ServeOptions {
 
 /** A container's worth of requests takes about 2 MiB of heap; at this the shim fails a request instead of the node. */
 const heapLimitBytes = 64 * 1024 * 1024
-/** No single callback of ours takes a tenth of this; one that does will not end. */
-const watchdogMs = 10_000
+/** For an endless loop. Far beyond what a mount(2) on storage that hangs for a while may take: that must not cost the pod. */
+const watchdogMs = 120_000
 /** sysexits.h EX_SOFTWARE */
 const exitSoftware = 70
 /** A shim that nobody needs costs a VM's memory: looked for once a minute. */
