@@ -137,10 +137,9 @@ export async function exec(guest: AgentEnd, id: string, execId: string, args: re
   return { streams, finish }
 }
 
-/** What the agent holds in its guest, read by a container that shares its pid namespace. */
-export async function footprint(guest: AgentEnd, id: string): Promise<{ fds: number; mounts: number; children: number; pssKib: number }> {
+/** Runs a shell script to its end in a container that shares the agent's pid namespace and may look at it. */
+export async function runBesideAgent(guest: AgentEnd, id: string, script: string): Promise<Ended> {
   const streams = await Streams.open(guest)
-  const script = 'ls /proc/1/fd | wc -l; wc -l < /proc/1/mountinfo; grep -l "^PPid:.1$" /proc/[0-9]*/status | wc -l; grep ^Pss: /proc/1/smaps_rollup'
   const spec = specOf(guest.surroundings.rootfs, ['sh', '-c', script])
   const { process, linux } = spec
   const trusted = {
@@ -150,9 +149,15 @@ export async function footprint(guest: AgentEnd, id: string): Promise<{ fds: num
   }
   await guest.agent.createContainer({ containerId: id, spec: encode(trusted), stdio: streams.request })
   await guest.agent.startContainer({ containerId: id })
-  await guest.event('exit', value => value.containerId === id)
-  const { stdout, stderr } = await streams.drained()
+  const { exitStatus } = await guest.event('exit', value => value.containerId === id)
+  const output = await streams.drained()
   await guest.agent.deleteContainer({ containerId: id, force: false })
+  return { status: exitStatus, ...output }
+}
+
+/** What the agent holds in its guest. */
+export async function footprint(guest: AgentEnd, id: string): Promise<{ fds: number; mounts: number; children: number; pssKib: number }> {
+  const { stdout, stderr } = await runBesideAgent(guest, id, 'ls /proc/1/fd | wc -l; wc -l < /proc/1/mountinfo; grep -l "^PPid:.1$" /proc/[0-9]*/status | wc -l; grep ^Pss: /proc/1/smaps_rollup')
   const [fds = 0, mounts = 0, children = 0, pssKib = 0] = stdout.toString().split('\n').map(line => Number(line.replace(/\D+/g, '')))
   if (pssKib === 0) throw new Error(`cannot read what the agent holds: ${stdout.toString()} ${stderr.toString()}`)
   return { fds, mounts, children, pssKib }

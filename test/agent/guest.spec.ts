@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CreateSandboxResponse } from '../../protocol/gen/agent.ts'
 import { Code } from '../../protocol/ttrpc/status.ts'
-import { exec, run } from './container.ts'
+import { exec, run, runBesideAgent } from './container.ts'
 import { Guest } from './guest.ts'
 
 let guest: Guest
@@ -70,6 +70,19 @@ describe('a container', () => {
     expect(stdout.equals(input)).toBe(true)
   })
 
+  it('sees the end of an empty input', async () => {
+    const { finish } = await run(guest, 'empty-input', ['cat'], { stdin: true })
+    await guest.agent.closeStdin({ containerId: 'empty-input', execId: '', bytes: 0n })
+    expect(await finish()).toMatchObject({ status: 0, stdout: Buffer.alloc(0) })
+  })
+
+  it('goes on when nobody reads its output any more', async () => {
+    const { streams } = await run(guest, 'unread', ['dd', 'if=/dev/zero', 'bs=1M', 'count=8'])
+    streams.sockets.stdout.destroy()
+    expect((await guest.event('exit', value => value.containerId === 'unread')).exitStatus).toBe(0)
+    await guest.agent.deleteContainer({ containerId: 'unread', force: false })
+  })
+
   it('has a terminal of the size asked for, which can change', async () => {
     const { streams, finish } = await run(guest, 'terminal', ['sh'], { stdin: true, terminal: true })
     await streams.write(Buffer.from('stty size\n'))
@@ -81,10 +94,14 @@ describe('a container', () => {
     expect(status).toBe(3)
   })
 
+  it('cannot write the agent’s binary, even beside the agent as root', async () => {
+    const { stdout, stderr, status } = await runBesideAgent(guest, 'overwrite', 'head -c 4 /proc/1/exe; : >> /proc/1/exe')
+    expect(stdout.toString()).toContain('ELF')
+    expect(stderr.toString()).toContain('Read-only file system')
+    expect(status).not.toBe(0)
+  })
+
   it('tells of its exit at once and keeps its output open while a child of it writes', async () => {
-    const { streams, finish } = await run(guest, 'background', ['sh', '-c', 'trap "" HUP; echo first'])
-    expect((await finish()).stdout.toString()).toBe('first\n')
-    void streams
     const main = await run(guest, 'keeper', ['sleep', '100'])
     const child = await exec(guest, 'keeper', 'parent', ['sh', '-c', '(sleep 1; echo later) & echo now'])
     const exit = await guest.event('exit', value => value.execId === 'parent')
