@@ -5,6 +5,7 @@ import { Container } from '../../agent/container/container.ts'
 import { parseSpec } from '../../protocol/oci/parse.ts'
 import { parseOptions, words } from './arguments.ts'
 import type { Context } from './context.ts'
+import { runFromReadonlyMount } from './own-program.ts'
 import { ownIo, passedDescriptors, sendTerminal } from './stdio.ts'
 
 export const createOptions = {
@@ -32,6 +33,7 @@ export async function create(args: readonly string[], context: Context): Promise
 export async function createStored(request: CreateRequest, context: Context): Promise<Container> {
   const { store, warn } = context
   const { id } = request
+  runFromReadonlyMount()
   const bundle = absolute(request.bundle ?? '.')
   const config = readText(`${bundle}/config.json`)
   const spec = parseSpec(config)

@@ -4,6 +4,7 @@ import { parseProcess } from '../../protocol/oci/parse.ts'
 import type { Process } from '../../protocol/oci/process.ts'
 import { parseOptions } from './arguments.ts'
 import type { Context } from './context.ts'
+import { runFromReadonlyMount } from './own-program.ts'
 import { waitFor } from './run.ts'
 import { ownIo, sendTerminal } from './stdio.ts'
 
@@ -17,6 +18,7 @@ export async function exec(args: readonly string[], { store, warn }: Context): P
   const { options, rest } = parseOptions(args, execOptions, { p: 'process', d: 'detach', t: 'tty', e: 'env', u: 'user', g: 'additional-gids', c: 'cap' }, true)
   const [id, ...command] = rest
   if (id === undefined) throw new Fault('exec takes <id> and a command')
+  runFromReadonlyMount()
   const container = store.load(id, warn)
   const process = options.process === undefined ? asWritten(container.spec.process, command, options) : parseProcess(readText(options.process))
   const started = await container.exec(process, ownIo(process.terminal, options['console-socket']))

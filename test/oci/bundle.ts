@@ -94,14 +94,17 @@ export class Bundle {
   /** create with output to a file, as a container that lives on would hold a pipe open. */
   create(extra: string[] = []): Ran {
     const [program = '', ...first] = this.runtime.command
+    // An empty file and not /dev/null, which some runtimes give to the container's user, on the host too.
+    const input = openSync(join(this.directory, 'input'), 'a+')
     const output = openSync(this.outputPath, 'a')
     const errors = openSync(this.errorPath, 'a')
     try {
-      execFileSync(program, [...first, '--root', this.stateRoot, 'create', '--bundle', this.directory, '--pid-file', join(this.directory, 'pid'), ...extra, this.id], { stdio: ['ignore', output, errors], timeout: 15_000 })
+      execFileSync(program, [...first, '--root', this.stateRoot, 'create', '--bundle', this.directory, '--pid-file', join(this.directory, 'pid'), ...extra, this.id], { stdio: [input, output, errors], timeout: 15_000, killSignal: 'SIGKILL' })
       return { status: 0, stdout: '', stderr: this.errors }
     } catch (error) {
       return { status: (error as { status?: number }).status ?? 128, stdout: this.output, stderr: this.errors } // execFileSync throws with a status
     } finally {
+      closeSync(input)
       closeSync(output)
       closeSync(errors)
     }

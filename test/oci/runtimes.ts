@@ -57,7 +57,7 @@ export interface Ran {
 
 export function invoke(runtime: Runtime, stateRoot: string, args: readonly string[], input = ''): Ran {
   const [program = '', ...first] = runtime.command
-  const done: SpawnSyncReturns<string> = spawnSync(program, [...first, '--root', stateRoot, ...args], { encoding: 'utf8', input, timeout: 15_000 })
+  const done: SpawnSyncReturns<string> = spawnSync(program, [...first, '--root', stateRoot, ...args], { encoding: 'utf8', input, timeout: 15_000, killSignal: 'SIGKILL' })
   if (done.error) throw done.error
   return { status: done.status ?? 128, stdout: done.stdout, stderr: done.stderr }
 }

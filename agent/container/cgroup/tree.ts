@@ -4,7 +4,9 @@ import { AT_FDCWD } from '../../../native/ts/constants/fcntl.ts'
 import { DT_DIR } from '../../../native/ts/constants/stat.ts'
 import { monotonicMs, sleep } from '../../../native/ts/clock.ts'
 import { E, SysError } from '../../../native/ts/errno.ts'
+import { Fault } from '../../../native/ts/fault.ts'
 import { removeDirectory } from '../../../native/ts/file.ts'
+import { readPids } from './values.ts'
 
 /** How long processes that were killed may take to leave their cgroup. */
 const leaveLimitMs = 10_000
@@ -24,6 +26,16 @@ export function childrenOf(directory: string): string[] {
 /** `directory` and every cgroup below it, parents first. */
 export function treeOf(directory: string): string[] {
   return [directory, ...childrenOf(directory).flatMap(name => treeOf(`${directory}/${name}`))]
+}
+
+/** Makes the container's own cgroup, or takes one that is there and empty. Throws Fault for one in use: its limits would change. */
+export function takeDirectory(directory: string): void {
+  const made = sys.mkdirat(AT_FDCWD, directory, 0o755)
+  if (made >= 0) return
+  if (made !== -E.EEXIST) throw new SysError('mkdir', directory, -made)
+  if (treeOf(directory).some(each => readPids(`${each}/cgroup.procs`).length > 0)) {
+    throw new Fault(`cgroup ${directory} is in use by other processes`, { fix: 'give the container a linux.cgroupsPath of its own' })
+  }
 }
 
 /**

@@ -8,7 +8,7 @@ import type { ParentLink } from './dialogue.ts'
 import { applyPersonality, applyPriorities } from './limits.ts'
 import type { LinuxPersonality } from '../../../protocol/oci/linux.ts'
 import type { ProcessPlan } from './plan.ts'
-import { becomeMappedRoot, becomeProgram, joinSession, prepareProcess } from './process-steps.ts'
+import { becomeMappedRoot, becomeProgram, hideFromPeers, joinSession, prepareProcess } from './process-steps.ts'
 import { openTerminal } from './terminal.ts'
 
 export interface ExecPlan extends ProcessPlan {
@@ -27,6 +27,7 @@ export interface ExecPlan extends ProcessPlan {
 export function runExec(plan: ExecPlan, link: ParentLink): never {
   const { process, io } = plan
   closeAllBut([link.fd, plan.initPidfd, ...(io.terminal ? [] : [io.stdin.number, io.stdout.number, io.stderr.number]), ...plan.pass.map(fd => fd.number)])
+  hideFromPeers()
   link.expect('go')
 
   // While /proc is the runtime's own: the workload could have put anything over the container's.

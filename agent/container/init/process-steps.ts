@@ -1,6 +1,6 @@
 /** The steps that init and exec have in common: from a process in the right namespaces and root to the program. */
 import * as sys from 'native:sys'
-import { PR_SET_NO_NEW_PRIVS } from '../../../native/ts/constants/prctl.ts'
+import { PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS } from '../../../native/ts/constants/prctl.ts'
 import { check, E } from '../../../native/ts/errno.ts'
 import { Fault } from '../../../native/ts/fault.ts'
 import { applyCapabilities } from './capabilities.ts'
@@ -18,6 +18,14 @@ export interface ReadyProcess {
   listener: number | undefined
   path: string
   env: string[]
+}
+
+/**
+ * Until execve makes it dumpable again, no process of the container may open this one's /proc/<pid>/exe, its memory or
+ * its descriptors (prctl(2) PR_SET_DUMPABLE, ptrace(2)): the runtime's program is what CVE-2019-5736 wrote to.
+ */
+export function hideFromPeers(): void {
+  check('prctl', 'PR_SET_DUMPABLE', sys.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 }
 
 /** In a user namespace: root of it, which the parent's id maps have just defined. */

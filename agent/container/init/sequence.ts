@@ -20,7 +20,7 @@ import { awaitStart } from './gate.ts'
 import { applyPersonality, applyPriorities } from './limits.ts'
 import type { InitPlan } from './plan.ts'
 import { bindConsole, openTerminal } from './terminal.ts'
-import { becomeMappedRoot, becomeProgram, joinSession, prepareProcess } from './process-steps.ts'
+import { becomeMappedRoot, becomeProgram, hideFromPeers, joinSession, prepareProcess } from './process-steps.ts'
 
 /**
  * The container's first process, from clone3(2) to execve(2): runs synchronously and never comes back.
@@ -35,9 +35,10 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   const hooks = spec.hooks ?? {}
   const state = (status: 'creating' | 'created') => hookState(plan, status, sys.getpid())
 
-  // 1. Nothing of other containers is held, and nothing happens before the parent wrote the id maps
-  //    and put us into the cgroup: a cgroup namespace is rooted where its maker is.
+  // 1. Nothing of other containers is held, nobody inside may look at us, and nothing happens before the parent wrote
+  //    the id maps and put us into the cgroup: a cgroup namespace is rooted where its maker is.
   closeAllBut(heldDescriptors(plan, link))
+  hideFromPeers()
   link.expect('go')
 
   // 2. The namespaces that clone3 could not make. User first: the mapped root has the rights for the rest. [3]

@@ -1,11 +1,12 @@
 import * as sys from 'native:sys'
 import { AT_FDCWD } from '../../../../native/ts/constants/fcntl.ts'
+import { SIGKILL } from '../../../../native/ts/constants/signal.ts'
 import { E, SysError } from '../../../../native/ts/errno.ts'
 import { sleep } from '../../../../native/ts/clock.ts'
-import { makeDirectory, removeDirectory, writeKernelFile } from '../../../../native/ts/file.ts'
+import { removeDirectory, writeKernelFile } from '../../../../native/ts/file.ts'
 import type { LinuxResources } from '../../../../protocol/oci/resources.ts'
 import type { Cgroup, CgroupMountSource, ContainerStats } from '../cgroup.ts'
-import { removeTreeOf, treeOf } from '../tree.ts'
+import { removeTreeOf, takeDirectory, treeOf } from '../tree.ts'
 import { readIfAny, readPids } from '../values.ts'
 import { watchOomControl } from './oom.ts'
 import { applySettings } from './settings.ts'
@@ -51,7 +52,7 @@ export class CgroupV1 implements Cgroup {
       const parent = at
       at = `${at}/${name}`
       const last = index === names.length - 1
-      if (last) makeDirectory(at)
+      if (last) takeDirectory(at)
       else if (!makeIfMissing(at)) continue
       if (last) made.push(at)
       // A new cpuset has neither CPUs nor memory nodes, and takes no process until it has both (cpusets.rst).
@@ -84,7 +85,14 @@ export class CgroupV1 implements Cgroup {
   }
 
   killAll(signal: number): void {
+    if (signal !== SIGKILL) {
+      for (const pid of this.pids()) sys.kill(pid, signal)
+      return
+    }
+    // Frozen processes do not fork away from the list; thawed, they die of the signal that waits for them.
+    this.#setFreezer('FROZEN')
     for (const pid of this.pids()) sys.kill(pid, signal)
+    this.#setFreezer('THAWED')
   }
 
   pids(): number[] {
@@ -118,6 +126,12 @@ export class CgroupV1 implements Cgroup {
   #directoryOf(controller: string): string | undefined {
     const hierarchy = this.#hierarchies.find(({ controllers }) => controllers.includes(controller))
     return hierarchy && `${hierarchy.mountPoint}${this.#path}`
+  }
+
+  /** Best effort: killing works without a freezer too. */
+  #setFreezer(state: 'FROZEN' | 'THAWED'): void {
+    const directory = this.#directoryOf('freezer')
+    if (directory !== undefined) sys.writeFile(AT_FDCWD, `${directory}/freezer.state`, state, 0, 0)
   }
 
   #freezerState(): string {

@@ -3,10 +3,10 @@ import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../../../native/ts/constants/f
 import { SIGKILL } from '../../../../native/ts/constants/signal.ts'
 import { E, isErrno, SysError } from '../../../../native/ts/errno.ts'
 import { type Fd, open } from '../../../../native/ts/fd.ts'
-import { makeDirectory, writeKernelFile } from '../../../../native/ts/file.ts'
+import { writeKernelFile } from '../../../../native/ts/file.ts'
 import type { LinuxResources } from '../../../../protocol/oci/resources.ts'
 import type { Cgroup, CgroupMountSource, ContainerStats } from '../cgroup.ts'
-import { removeTreeOf, treeOf } from '../tree.ts'
+import { removeTreeOf, takeDirectory, treeOf } from '../tree.ts'
 import { readIfAny, readPids, readTable } from '../values.ts'
 import { attachDeviceProgram } from './device-program.ts'
 import { watchEvents } from './events.ts'
@@ -40,7 +40,7 @@ export class CgroupV2 implements Cgroup {
       giveControllersOn(at)
       at = `${at}/${name}`
       if (index < names.length - 1) makeIfMissing(at)
-      else makeDirectory(at)
+      else takeDirectory(at)
     }
   }
 
