@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { onTestFinished } from 'vitest'
 import type { ContainerdClient, TaskProcess } from './containerd/client.ts'
+import { idPrefix } from './leaks.ts'
 import type { Lane } from './matrix.ts'
 import { baseSpec, processSpec } from './spec.ts'
 import type { ProcessSpec, Spec } from './spec.ts'
@@ -24,7 +25,7 @@ export interface ContainerOptions {
 }
 export interface ExecOptions { stdin?: boolean; terminal?: boolean; process?: (process: ProcessSpec) => void }
 
-export const uniqueId = (): string => `e2e-${process.pid}-${randomBytes(4).toString('hex')}`
+export const uniqueId = (): string => `${idPrefix}${process.pid}-${randomBytes(4).toString('hex')}`
 export const json = (type: string, value: unknown): { type_url: string; value: Buffer } =>
   ({ type_url: `${specType}${type}`, value: Buffer.from(JSON.stringify(value)) })
 

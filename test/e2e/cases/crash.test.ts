@@ -22,10 +22,10 @@ const tolerated: Record<Runtime, RegExp | undefined> = {
 }
 
 /** How far the container is when the victim dies. Each leaves the container in that phase, or on its way there. */
-const phases: Record<string, (container: Container) => Promise<void>> = {
+const phases: Record<string, (container: Container) => Promise<{ answered: Promise<unknown> } | void>> = {
   'while the task is being created': async (container) => {
-    // Rejects when the victim dies: that the client gets an error, or none, is both right here; that it gets no answer is not.
-    void container.createTask().catch(() => undefined)
+    // That the client gets an error when the victim dies, or none, is both right here; that it gets no answer is not.
+    return { answered: container.createTask().catch(() => undefined) }
   },
   'after create': async (container) => { await container.createTask() },
   'while the process runs': async (container) => {
@@ -50,13 +50,14 @@ forEachLane('kill -9', (lane) => {
       it(`of ${victim} ${phase} leaves nothing`, async () => {
         const before = takeInventory(stack)
         const container = await Container.prepare(stack, lane)
-        await reach(container)
+        const pending = await reach(container)
         let pids: number[] = []
         while (pids.length === 0) {
           pids = processesNamed(stack, pattern)
           await new Promise((resolve) => setImmediate(resolve)) // createTask goes on meanwhile
         }
         for (const pid of pids) killIfThere(pid)
+        await pending?.answered
         await forceDelete(container)
         await container.remove()
         await expectNothingLeft(stack, before, tolerated[lane.runtime])
