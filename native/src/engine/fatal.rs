@@ -1,5 +1,7 @@
+use std::cell::Cell;
+
 use super::boot::ctx;
-use crate::js::{Ctx, FromJs, IntoJs, Text, get_field, qjs};
+use crate::js::{Ctx, FromJs, IntoJs, SingleThread, Text, get_field, qjs};
 
 /// Status of a process that ended itself because its program is wrong (EX_SOFTWARE, sysexits.h).
 const EXIT_SOFTWARE: i32 = 70;
@@ -7,10 +9,10 @@ const EXIT_SOFTWARE: i32 = 70;
 /// How many causes of an error are shown.
 const MAX_CAUSES: usize = 8;
 
-/// One write(2) to stderr; what does not fit is lost, because there is nobody to tell.
-fn write_stderr(text: &str) {
+/// One write(2); what does not fit is lost, because there is nobody to tell.
+fn write_to(fd: i32, text: &str) {
     // SAFETY: the bytes are alive for the call.
-    unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
+    unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) };
 }
 
 fn program_name() -> String {
@@ -18,12 +20,36 @@ fn program_name() -> String {
     first.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
+/// Where last words go besides stderr, which a daemon has on /dev/null; -1: nowhere.
+static FATAL_LOG: SingleThread<Cell<i32>> = SingleThread(Cell::new(-1));
+
+pub fn set_fatal_log(fd: i32) {
+    FATAL_LOG.0.set(fd);
+}
+
 /// Says why and ends with status 70. Not abort(3): in a child of a raw clone3(2) libc's idea of the thread is
 /// the parent's, and its SIGABRT would go there.
 pub fn die(why: &str) -> ! {
-    write_stderr(&format!("{}[{}]: {why}\n", program_name(), std::process::id()));
+    let message = format!("{}[{}]: {why}", program_name(), std::process::id());
+    write_to(2, &format!("{message}\n"));
+    if FATAL_LOG.0.get() >= 0 {
+        write_to(FATAL_LOG.0.get(), &format!("{{\"level\":\"fatal\",\"msg\":{}}}\n", json_string(&message)));
+    }
     // SAFETY: ends the process without destructors.
     unsafe { libc::_exit(EXIT_SOFTWARE) }
+}
+
+fn json_string(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\n' => quoted += "\\n",
+            '\0'..' ' => quoted += &format!("\\u{:04x}", character as u32),
+            _ => quoted.push(character),
+        }
+    }
+    quoted + "\""
 }
 
 /// Dies of the pending exception.
@@ -99,5 +125,15 @@ pub fn error_here(ctx: Ctx, message: &str) -> qjs::JSValue {
             qjs::JS_FreeValue(ctx.0, value);
         }
         error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::json_string;
+
+    #[test]
+    fn last_words_are_one_line_of_json() {
+        assert_eq!(json_string("a\"b\\c\nd\u{1}é"), r#""a\"b\\c\nd\u0001é""#);
     }
 }

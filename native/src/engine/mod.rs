@@ -11,6 +11,6 @@ mod rejections;
 
 pub use arguments::{arguments, environment};
 pub use boot::{ctx, runtime};
-pub use fatal::{die, die_of_exception};
+pub use fatal::{die, die_of_exception, set_fatal_log};
 pub use limits::{disarm_watchdog, rearm_watchdog, set_watchdog};
-pub use rejections::{judge_rejections, set_rejection_hook};
+pub use rejections::{judge_rejections, report_exception, set_rejection_hook};

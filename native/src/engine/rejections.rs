@@ -51,6 +51,14 @@ unsafe extern "C" fn track(
     }
 }
 
+/// Takes the pending exception, which nobody above can catch: given to the hook as a rejection is, or the end.
+pub fn report_exception() {
+    let Some(hook) = HOOK.0.borrow().clone() else { die_of_exception("uncaught exception") };
+    // SAFETY: takes the pending exception; call takes ownership of it.
+    let exception = unsafe { qjs::JS_GetException(ctx().0) };
+    tell(&hook, exception);
+}
+
 /// Called when all jobs ran: whoever is still without a handler now is reported. True when a hook ran, which may
 /// have queued jobs.
 pub fn judge_rejections() -> bool {
@@ -63,11 +71,16 @@ pub fn judge_rejections() -> bool {
         let Some(hook) = &hook else {
             die(&format!("unhandled rejection: {}", describe(ctx(), entry.reason)));
         };
-        // SAFETY: the promise is ours; call takes ownership of the reason.
+        // SAFETY: the promise is ours.
         unsafe { qjs::JS_FreeValue(ctx().0, entry.promise) };
-        if !hook.call(&mut [entry.reason]) {
-            die_of_exception("exception in the hook for unhandled rejections");
-        }
+        tell(hook, entry.reason);
     }
     true
+}
+
+/// Takes ownership of `reason`.
+fn tell(hook: &Callback, reason: qjs::JSValue) {
+    if !hook.call(&mut [reason]) {
+        die_of_exception("exception in the hook for unhandled rejections");
+    }
 }

@@ -18,10 +18,17 @@ pub use watches::{rewatch, unref, unwatch, watch};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token {
     /// A watch by fd, with the serial number that tells it from an earlier one of the same fd.
-    Watch { fd: i32, serial: u32 },
+    Watch {
+        fd: i32,
+        serial: u32,
+    },
     /// One end of a pump, by the pump's id.
-    PumpSource { id: u32 },
-    PumpSink { id: u32 },
+    PumpSource {
+        id: u32,
+    },
+    PumpSink {
+        id: u32,
+    },
 }
 
 const PUMP_BIT: u64 = 1 << 63;
@@ -79,11 +86,11 @@ pub fn errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
 }
 
-/// Calls back into JavaScript, then runs all jobs. Dies of an exception: nobody above could catch it.
+/// Calls back into JavaScript, then runs all jobs.
 pub fn enter(callback: &Callback, arguments: &mut [qjs::JSValue]) {
     crate::engine::rearm_watchdog();
     if !callback.call(arguments) {
-        crate::engine::die_of_exception("uncaught exception");
+        crate::engine::report_exception();
     }
     run::run_jobs();
 }

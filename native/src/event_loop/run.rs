@@ -1,5 +1,5 @@
 use super::{EPOLL, TIMERS, Token, WATCHES, enter, timers};
-use crate::engine::{die, die_of_exception, judge_rejections, rearm_watchdog, runtime};
+use crate::engine::{die, judge_rejections, rearm_watchdog, report_exception, runtime};
 use crate::js::{IntoJs, qjs};
 use crate::{pump, sys};
 
@@ -14,7 +14,7 @@ pub fn run_jobs() {
         match unsafe { qjs::JS_ExecutePendingJob(runtime(), &mut context) } {
             0 if judge_rejections() => {}
             0 => return,
-            status if status < 0 => die_of_exception("uncaught exception in a promise job"),
+            status if status < 0 => report_exception(),
             _ => {}
         }
     }
@@ -47,10 +47,8 @@ fn is_alive() -> bool {
 
 /// epoll_pwait2(2), which takes nanoseconds. Linux 5.11; the callers' kernels are 5.15 and newer.
 fn wait(events: &mut [libc::epoll_event], timeout_ns: Option<u64>) -> usize {
-    let timeout = timeout_ns.map(|ns| libc::timespec {
-        tv_sec: (ns / 1_000_000_000) as _,
-        tv_nsec: (ns % 1_000_000_000) as _,
-    });
+    let timeout =
+        timeout_ns.map(|ns| libc::timespec { tv_sec: (ns / 1_000_000_000) as _, tv_nsec: (ns % 1_000_000_000) as _ });
     let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     let epoll = super::epoll_fd().unwrap_or_else(|errno| die(&format!("epoll_create1: errno {errno}")));
     let start = events.as_mut_ptr();

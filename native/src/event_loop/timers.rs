@@ -65,8 +65,7 @@ pub fn clear_timer(id: u32) {
 /// Fires what is due now; a timer set meanwhile waits for the next turn, so that the fds get theirs.
 pub fn run_due() {
     let now = monotonic_ns();
-    let due: Vec<u32> =
-        TIMERS.0.borrow().by_deadline.range(..=(now, u32::MAX)).map(|((_, id), _)| *id).collect();
+    let due: Vec<u32> = TIMERS.0.borrow().by_deadline.range(..=(now, u32::MAX)).map(|((_, id), _)| *id).collect();
     for id in due {
         let callback = TIMERS.0.borrow_mut().remove(id);
         if let Some(callback) = callback {

@@ -10,9 +10,7 @@ impl Callback {
     /// None when `value` is no function.
     pub fn new(ctx: Ctx, value: qjs::JSValue) -> Option<Self> {
         // SAFETY: the value is alive during the call; JS_DupValue takes a reference of our own.
-        unsafe {
-            qjs::JS_IsFunction(ctx.0, value).then(|| Callback { ctx, function: qjs::JS_DupValue(ctx.0, value) })
-        }
+        unsafe { qjs::JS_IsFunction(ctx.0, value).then(|| Callback { ctx, function: qjs::JS_DupValue(ctx.0, value) }) }
     }
 
     /// Calls the function; takes ownership of `arguments`. False: it threw, and the exception is pending.
@@ -20,7 +18,8 @@ impl Callback {
         let ctx = self.ctx.0;
         // SAFETY: arguments are ours to free; the function is kept alive by `self` and the caller's clone.
         unsafe {
-            let result = qjs::JS_Call(ctx, self.function, qjs::JS_UNDEFINED, arguments.len() as i32, arguments.as_mut_ptr());
+            let result =
+                qjs::JS_Call(ctx, self.function, qjs::JS_UNDEFINED, arguments.len() as i32, arguments.as_mut_ptr());
             for argument in arguments {
                 qjs::JS_FreeValue(ctx, *argument);
             }

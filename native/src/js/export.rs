@@ -13,7 +13,12 @@ pub struct Export {
 ///
 /// # Safety
 /// `argv` holds `argc` values.
-pub unsafe fn read_argument<T: FromJs>(ctx: Ctx, argc: i32, argv: *mut qjs::JSValue, index: i32) -> Result<T, Mismatch> {
+pub unsafe fn read_argument<T: FromJs>(
+    ctx: Ctx,
+    argc: i32,
+    argv: *mut qjs::JSValue,
+    index: i32,
+) -> Result<T, Mismatch> {
     // SAFETY: index is below argc.
     let value = if index < argc { unsafe { *argv.add(index as usize) } } else { qjs::JS_UNDEFINED };
     T::from_js(ctx, value)

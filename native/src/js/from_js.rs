@@ -31,9 +31,7 @@ fn integer(value: qjs::JSValue) -> Option<i64> {
 
 /// 32-bit words are taken signed or unsigned: flags with bit 31 come as numbers above 2^31 or below 0.
 fn word32(value: qjs::JSValue) -> Result<i64, Mismatch> {
-    integer(value)
-        .filter(|number| (-(1 << 31)..1 << 32).contains(number))
-        .ok_or(Mismatch("an integer of 32 bits"))
+    integer(value).filter(|number| (-(1 << 31)..1 << 32).contains(number)).ok_or(Mismatch("an integer of 32 bits"))
 }
 
 impl FromJs for i32 {
@@ -78,9 +76,7 @@ impl FromJs for f64 {
 impl FromJs for bool {
     fn from_js(_: Ctx, value: qjs::JSValue) -> Result<Self, Mismatch> {
         // SAFETY: read as a boolean only when the tag says so.
-        unsafe {
-            if qjs::JS_IsBool(value) { Ok(qjs::JS_VALUE_GET_BOOL(value)) } else { Err(Mismatch("a boolean")) }
-        }
+        unsafe { if qjs::JS_IsBool(value) { Ok(qjs::JS_VALUE_GET_BOOL(value)) } else { Err(Mismatch("a boolean")) } }
     }
 }
 
@@ -95,9 +91,7 @@ impl FromJs for u64 {
                 return Ok(word as u64);
             }
         }
-        integer(value)
-            .and_then(|number| u64::try_from(number).ok())
-            .ok_or(Mismatch("a bigint"))
+        integer(value).and_then(|number| u64::try_from(number).ok()).ok_or(Mismatch("a bigint"))
     }
 }
 
@@ -160,8 +154,7 @@ pub struct Buffer {
 
 impl Buffer {
     pub fn range(&mut self, offset: usize, length: usize) -> Result<&mut [u8], Failure> {
-        self.get_mut(offset..offset.saturating_add(length))
-            .ok_or(Failure::Argument("a range inside the buffer"))
+        self.get_mut(offset..offset.saturating_add(length)).ok_or(Failure::Argument("a range inside the buffer"))
     }
 }
 

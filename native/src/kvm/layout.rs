@@ -135,8 +135,26 @@ pub fn registers(features: u64) -> Regs {
 
 /// Changes what KVM gave to long mode.
 pub fn enter_long_mode(sregs: &mut Sregs, xsave: bool) {
-    let code = Segment { limit: u32::MAX, selector: CODE_SELECTOR, kind: 11, present: 1, s: 1, l: 1, g: 1, ..Segment::default() };
-    let data = Segment { limit: u32::MAX, selector: DATA_SELECTOR, kind: 3, present: 1, db: 1, s: 1, g: 1, ..Segment::default() };
+    let code = Segment {
+        limit: u32::MAX,
+        selector: CODE_SELECTOR,
+        kind: 11,
+        present: 1,
+        s: 1,
+        l: 1,
+        g: 1,
+        ..Segment::default()
+    };
+    let data = Segment {
+        limit: u32::MAX,
+        selector: DATA_SELECTOR,
+        kind: 3,
+        present: 1,
+        db: 1,
+        s: 1,
+        g: 1,
+        ..Segment::default()
+    };
     sregs.cs = code;
     sregs.data = [data; 5];
     sregs.gdt = Table { base: GDT, limit: 23, ..Table::default() };

@@ -97,7 +97,10 @@ fn speed_verdict(loop_ns: u64) -> (bool, String) {
     let per_s = super::guest::LOOP_INSTRUCTIONS as f64 * 1e9 / loop_ns.max(1) as f64;
     let millions = per_s / 1e6;
     if per_s < MIN_INSTRUCTIONS_PER_S {
-        return (false, format!("the trial guest ran at {millions:.1} million instructions a second: ring 0 is emulated"));
+        return (
+            false,
+            format!("the trial guest ran at {millions:.1} million instructions a second: ring 0 is emulated"),
+        );
     }
     (true, format!("the trial guest ran, {millions:.0} million instructions a second"))
 }

@@ -10,7 +10,5 @@ mod registry;
 mod side;
 mod transfer;
 
-pub use registry::{
-    any, any_ready, delivered, forget_parent, own_fds, run_ready, set_total, start, stop, wake,
-};
+pub use registry::{any, any_ready, delivered, forget_parent, own_fds, run_ready, set_total, start, stop, wake};
 pub use transfer::{Plan, Reason, Summary};

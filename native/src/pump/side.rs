@@ -5,7 +5,9 @@ use crate::event_loop::{self, Token, errno};
 pub enum Kind {
     Pipe,
     /// A stream socket; `splices`: the kernel can splice with it (AF_VSOCK sends page by page at best).
-    Socket { splices: bool },
+    Socket {
+        splices: bool,
+    },
     /// Terminals and other character devices.
     Character,
     /// Regular files and block devices.

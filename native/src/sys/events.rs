@@ -41,10 +41,17 @@ sys_functions! {
         event_loop::unref(fd);
     }
 
-    /// Hook for promises that were rejected and have no handler after the jobs ran. Without one the process logs to stderr and aborts (status 70).
+    /// Hook for promises that were rejected and have no handler after the jobs ran, and for exceptions that a callback threw.
+    /// Without one the process logs to stderr and aborts (status 70).
     /// @type callback (reason: unknown) => void
     fn on_unhandled_rejection as "onUnhandledRejection"(callback: Callback) {
         engine::set_rejection_hook(callback);
+    }
+
+    /// What the process says when it aborts (watchdog, panic, no hook for a rejection) goes to this fd too, as one line of JSON
+    /// with `level` fatal and `msg`. Borrowed for good; -1: stderr only.
+    fn set_fatal_log as "setFatalLog"(fd: i32) {
+        engine::set_fatal_log(fd);
     }
 
     /// Aborts the process (status 70, the stack on stderr) when one callback with its jobs runs longer than this; 0: off.

@@ -45,8 +45,13 @@ const _: () = assert!(size_of::<CloneArgs>() == 88);
 /// include/uapi/linux/sched.h.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 /// Flags whose child would share our memory, stack or handlers: not a fork.
-const NOT_A_FORK: u64 = (libc::CLONE_VM | libc::CLONE_THREAD | libc::CLONE_SIGHAND | libc::CLONE_SETTLS
-    | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID | libc::CLONE_CHILD_SETTID) as u64;
+const NOT_A_FORK: u64 = (libc::CLONE_VM
+    | libc::CLONE_THREAD
+    | libc::CLONE_SIGHAND
+    | libc::CLONE_SETTLS
+    | libc::CLONE_VFORK
+    | libc::CLONE_PARENT_SETTID
+    | libc::CLONE_CHILD_SETTID) as u64;
 
 /// A pointer array for execve(2); the texts stay alive with the caller.
 fn pointers(texts: &[Text]) -> Outcome<Vec<*const libc::c_char>> {
@@ -62,9 +67,7 @@ fn become_program(dirfd: i32, path: &CStr, argv: &[Text], envp: &[Text], flags: 
     let (argv, envp) = (pointers(argv)?, pointers(envp)?);
     signals::reset();
     // SAFETY: NULL-ended arrays of NUL-ended strings; comes back only on failure.
-    result(unsafe {
-        libc::syscall(libc::SYS_execveat, dirfd, path.as_ptr(), argv.as_ptr(), envp.as_ptr(), flags)
-    })
+    result(unsafe { libc::syscall(libc::SYS_execveat, dirfd, path.as_ptr(), argv.as_ptr(), envp.as_ptr(), flags) })
 }
 
 sys_functions! {

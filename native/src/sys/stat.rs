@@ -170,4 +170,3 @@ sys_functions! {
         retry(|| unsafe { libc::fchownat(dirfd, path.as_ptr(), uid, gid, flags) })
     }
 }
-
