@@ -327,8 +327,16 @@ declare module 'native:sys' {
   export function clearTimer(id: number): void
   /** The loop ends, and the process with status 0, when nothing is watched, no timer and no pump is left; an unreferenced watch does not count. */
   export function unref(fd: number): void
-  /** Hook for promises that were rejected and have no handler after the jobs ran. Without one the process logs to stderr and aborts (status 70). */
+  /**
+   * Hook for promises that were rejected and have no handler after the jobs ran, and for exceptions that a callback threw.
+   * Without one the process logs to stderr and aborts (status 70).
+   */
   export function onUnhandledRejection(callback: (reason: unknown) => void): void
+  /**
+   * What the process says when it aborts (watchdog, panic, no hook for a rejection) goes to this fd too, as one line of JSON
+   * with `level` fatal and `msg`. Borrowed for good; -1: stderr only.
+   */
+  export function setFatalLog(fd: number): void
   /** Aborts the process (status 70, the stack on stderr) when one callback with its jobs runs longer than this; 0: off. */
   export function setWatchdog(limitMs: number): void
   /** Bytes of JS heap beyond which allocation throws; 0: none. */

@@ -33,6 +33,18 @@ describe('a program that goes wrong says so and ends with status 70', () => {
   })
 })
 
+it('the last words of a daemon go to its log, as one line of JSON', async () => {
+  const run = await program.run('watchdog of a daemon')
+  expect(run).toMatchObject({ status: 70, stderr: '' })
+  const line = JSON.parse(run.stdout) as { level: string; msg: string }
+  expect(line.level).toBe('fatal')
+  expect(line.msg).toMatch(/^faults\[\d+\]: watchdog: Error: one callback ran longer than 20 ms\n +at spin/)
+})
+
+it('an exception of a callback goes to the hook, and the process goes on', async () => {
+  expect(await program.run('callback with a hook')).toEqual({ status: 0, signal: null, stdout: 'hook: Error: thrown deep\ngoes on\n', stderr: '' })
+})
+
 it('a dynamic import is loaded once, when it is asked for, and its stack is mapped too', async () => {
   const run = await program.run('late import')
   expect(run).toMatchObject({ status: 70, stdout: 'before\nloaded late\ntrue\n' })

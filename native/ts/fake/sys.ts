@@ -292,6 +292,7 @@ export const setTimer = on('setTimer', (delayMs, callback) => fake.startTimer(de
 export const clearTimer = on('clearTimer', id => fake.stopTimer(id))
 export const unref = on('unref', () => undefined)
 export const onUnhandledRejection = on('onUnhandledRejection', () => undefined)
+export const setFatalLog = on('setFatalLog', () => undefined)
 export const setWatchdog = on('setWatchdog', () => undefined)
 export const setMemoryLimit = on('setMemoryLimit', () => undefined)
 export const memoryUsage = on('memoryUsage', () => ({ heapBytes: 0, objects: 0 }))

@@ -23,6 +23,19 @@ const faults: Record<string, () => unknown> = {
     print('waiting is no work\n')
     spin()
   },
+  'watchdog of a daemon'() {
+    // As the shim: stderr leads nowhere, the log is another fd.
+    const log = sys.dup(1)
+    for (const place of [1, 2]) sys.dup3(sys.openat(-100, '/dev/null', 2, 0), place, 0)
+    sys.setFatalLog(log)
+    sys.setWatchdog(20)
+    spin()
+  },
+  'callback with a hook'() {
+    sys.onUnhandledRejection(reason => print(`hook: ${String(reason)}\n`))
+    sys.setTimer(1, deepThrow)
+    sys.setTimer(3, () => print('goes on\n'))
+  },
   async 'watchdog in a job'() {
     sys.setWatchdog(30)
     try {
