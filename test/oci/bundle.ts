@@ -1,6 +1,6 @@
 /** A bundle for one case: a busybox root file system and a spec that the case changes. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Spec } from '../../protocol/oci/spec.ts'
@@ -14,21 +14,9 @@ const applets = [
   'ps', 'pwd', 'tty', 'stty', 'test', 'uname', 'head', 'tail', 'wc', 'sort', 'cut', 'readlink', 'mknod', 'dd', 'chmod', 'chown', 'ip', 'kill', 'trap', 'find', 'ping', 'nice', 'renice', 'ionice', 'arch', 'usleep', 'chroot',
 ]
 
-let template: string | undefined
-
-/** One busybox for all bundles of this process; each has it as a hard link. */
-function sharedBusybox(): string {
-  if (template === undefined) {
-    template = mkdtempSync(join(tmpdir(), 'kata-ts-oci-'))
-    copyFileSync(busybox, join(template, 'busybox'))
-    process.on('exit', () => rmSync(template ?? '', { recursive: true, force: true }))
-  }
-  return join(template, 'busybox')
-}
-
 export function makeRootfs(directory: string): void {
   for (const name of ['bin', 'etc', 'proc', 'sys', 'dev', 'tmp', 'root', 'run', 'var']) mkdirSync(join(directory, name), { recursive: true })
-  linkSync(sharedBusybox(), join(directory, 'bin/busybox'))
+  copyFileSync(busybox, join(directory, 'bin/busybox'))
   for (const applet of applets) symlinkSync('busybox', join(directory, 'bin', applet))
   writeFileSync(join(directory, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n')
   writeFileSync(join(directory, 'etc/group'), 'root:x:0:\nuser:x:1000:\n')
