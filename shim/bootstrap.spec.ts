@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { bootstrapAnswer, readBootstrap } from './bootstrap.ts'
 import { BootstrapParams, BootstrapResult } from '../protocol/gen/bootstrap.ts'
 import { Any } from '../protocol/gen/google/protobuf/any.ts'
+import { Options } from '../protocol/gen/runtime-options.ts'
 import { encode } from '../protocol/message.ts'
 
 /** Bytes that containerd's own Go code made (protocol/vectors). */
@@ -18,7 +19,7 @@ const params = { instanceId: 'c1', namespace: 'default', containerdTtrpcAddress:
 
 describe('readBootstrap', () => {
   it('answers plainly when stdin is empty (containerd 1.6)', () => {
-    expect(readBootstrap({ ...asked, stdin: new Uint8Array(0) })).toEqual({ answer: 'plain', socketDir: '/run/containerd/s', ttrpcAddress: '/env.ttrpc', debug: false })
+    expect(readBootstrap({ ...asked, stdin: new Uint8Array(0) })).toEqual({ answer: 'plain', socketDir: '/run/containerd/s', ttrpcAddress: '/env.ttrpc', debug: false, configPath: '' })
   })
 
   it('answers plainly to runtime options, which may parse as params', () => {
@@ -28,14 +29,20 @@ describe('readBootstrap', () => {
 
   it('answers with a result to params that name this container (containerd 2.3)', () => {
     const stdin = encode(BootstrapParams, { ...params, socketDir: '/run/s', logLevel: -8 })
-    expect(readBootstrap({ ...asked, stdin })).toEqual({ answer: 'result', socketDir: '/run/s', ttrpcAddress: '/params.ttrpc', debug: true })
+    expect(readBootstrap({ ...asked, stdin })).toEqual({ answer: 'result', socketDir: '/run/s', ttrpcAddress: '/params.ttrpc', debug: true, configPath: '' })
   })
 
   it("reads what containerd 2.3 sends: its sockets, its socket directory and that it debugs", () => {
     expect(readBootstrap({ ...asked, stdin: captured('bootstrap params') })).toEqual({
-      answer: 'result', socketDir: '/run/s', ttrpcAddress: '/run/containerd/containerd.sock.ttrpc', debug: true,
+      answer: 'result', socketDir: '/run/s', ttrpcAddress: '/run/containerd/containerd.sock.ttrpc', debug: true, configPath: '/etc/x.toml',
     })
     expect(readBootstrap({ ...asked, stdin: captured('bootstrap params with an empty socket directory') })).toMatchObject({ answer: 'result', socketDir: '/run/containerd/s' })
+  })
+
+  it('takes the configuration file that runtime options name, of the kind that is meant for any runtime', () => {
+    const options = (typeUrl: string) => encode(Any, { typeUrl, value: encode(Options, { configPath: '/etc/kata-ts/dev.toml' }) })
+    expect(readBootstrap({ ...asked, stdin: options('runtimeoptions.v1.Options') }).configPath).toBe('/etc/kata-ts/dev.toml')
+    expect(readBootstrap({ ...asked, stdin: options('containerd.runc.v1.Options') }).configPath).toBe('')
   })
 
   it("takes Go's own options that parse as params for what they are", () => {

@@ -1,6 +1,10 @@
 import * as sys from 'native:sys'
 import { Fault } from '../native/ts/fault.ts'
+import { isAny } from '../protocol/any.ts'
 import { BootstrapParams, BootstrapResult } from '../protocol/gen/bootstrap.ts'
+import { Any } from '../protocol/gen/google/protobuf/any.ts'
+import { Options } from '../protocol/gen/runtime-options.ts'
+import { decode, type MessageType } from '../protocol/message.ts'
 import { defaultSocketDir } from './paths.ts'
 
 /** How `start` is answered, and with what it was asked. */
@@ -14,6 +18,8 @@ export interface Bootstrap {
   /** containerd's ttrpc socket for events; empty: publish through `publishBinary`. */
   ttrpcAddress: string
   debug: boolean
+  /** Configuration file that the runtime options name (`ctr run --runtime-config-path`, containerd's `ConfigPath`); empty: none. */
+  configPath: string
 }
 
 export interface BootstrapInput {
@@ -31,9 +37,12 @@ export interface BootstrapInput {
  * strings), so they count as params only when they name this very container and namespace.
  */
 export function readBootstrap(input: BootstrapInput): Bootstrap {
-  const params = parseParams(input.stdin)
+  const params = parse(BootstrapParams, input.stdin)
   if (params?.instanceId !== input.id || params.namespace !== input.namespace) {
-    return { answer: 'plain', socketDir: defaultSocketDir, ttrpcAddress: input.ttrpcAddress, debug: input.debug }
+    return {
+      answer: 'plain', socketDir: defaultSocketDir, ttrpcAddress: input.ttrpcAddress, debug: input.debug,
+      configPath: configPathOf(parse(Any, input.stdin)),
+    }
   }
   return {
     answer: 'result',
@@ -41,18 +50,25 @@ export function readBootstrap(input: BootstrapInput): Bootstrap {
     ttrpcAddress: params.containerdTtrpcAddress || input.ttrpcAddress,
     // LogLevel counts downwards to the more talkative: debug is -4, trace -8.
     debug: input.debug || params.logLevel <= debugLevel,
+    configPath: params.extensions.map(extension => configPathOf(extension.value)).find(path => path !== '') ?? '',
   }
 }
 
 /** LOG_LEVEL_DEBUG of bootstrap.proto; an open enum, so it is compared and not matched. */
 const debugLevel = -4
 
-function parseParams(bytes: Uint8Array): BootstrapParams | undefined {
+/** The path in runtime options of the general kind; runc's options and others say nothing to this shim. */
+function configPathOf(options: Any | undefined): string {
+  if (!isAny(options, 'runtimeoptions.v1.Options')) return ''
+  return parse(Options, options.value)?.configPath ?? ''
+}
+
+/** undefined for what is no such message: stdin is one of several, and which is not said. */
+function parse<T>(type: MessageType<T>, bytes: Uint8Array): T | undefined {
   if (bytes.length === 0) return undefined
   try {
-    return BootstrapParams.decode(bytes)
+    return decode(type, bytes)
   } catch {
-    // What does not parse is no params: an Any, then, which this shim has no use for.
     return undefined
   }
 }

@@ -47,7 +47,7 @@ export function start(flags: Flags, timeline: Timeline): void {
   }
   if (isServed(path)) return answer()
   if (sandboxId !== flags.id) throw new Fault(`sandbox ${sandboxId} of container ${flags.id} is not running`)
-  const config = loadConfig(env.get('KATA_TS_CONFIG'))
+  const config = loadConfig(bootstrap.configPath || env.get('KATA_TS_CONFIG'))
   const state = stateDir(stateRoot, flags.namespace, sandboxId)
   endFormer(flags, state, path)
   raiseOomScore()
