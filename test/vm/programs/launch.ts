@@ -4,6 +4,7 @@
  * Must run in a mount namespace of its own. Prints one line a step; status 1 and the diagnosis on failure.
  */
 import * as sys from 'native:sys'
+import { monotonicMs } from '../../../native/ts/clock.ts'
 import { story } from '../../../native/ts/fault.ts'
 import { makeDirectories } from '../../../native/ts/file.ts'
 import { configFrom } from '../../../shim/config/config.ts'
@@ -52,7 +53,9 @@ try {
   say(`failed: ${story(error)}`)
 }
 const before = timeline.phases()
+const stopMs = monotonicMs()
 await hypervisor.stop()
+const closeMs = monotonicMs()
 share.close()
-say(`stopped ${JSON.stringify(before)}`)
+say(`stopped ${JSON.stringify({ ...before, stopMs: closeMs - stopMs, closeMs: monotonicMs() - closeMs })}`)
 sys.exit(0)
