@@ -5,8 +5,7 @@ import type { Sandbox } from './sandbox/sandbox.ts'
 
 /**
  * The agent's service (protocol/proto/agent.proto): each RPC and where it is done. What only containers need is loaded
- * with the container library, after CreateSandbox: the host waits for that answer, and loading costs a guest under TCG
- * 40 times its usual time.
+ * with the container library, when the host has been dialled: loading costs a guest under TCG 40 times its usual time.
  */
 export function agentService(sandbox: Sandbox): Handlers<typeof AgentDefinition> {
   const load = () => sandbox.containerService()

@@ -2,10 +2,9 @@
  * The agent as PID 1 of the guest.
  *
  *   kernel ─▶ new root and /proc mounted ─▶ host dialled ─┬▶ (the host answers)
- *                                                         └▶ meanwhile: other mounts, root moved, stream port, reaper
- *   connected ─▶ ttrpc served ─▶ CreateSandbox answered ─┬▶ (the host prepares CreateContainer)
- *                                                        └▶ meanwhile: container library, cgroup controllers, loopback
- *   ─▶ … ─▶ the host closes ─▶ power off
+ *                                                         └▶ meanwhile: other mounts, root moved, stream port, reaper,
+ *                                                            cgroup controllers, loopback, container library
+ *   connected ─▶ ttrpc served ─▶ … ─▶ the host closes ─▶ power off
  */
 import * as sys from 'native:sys'
 import { VMADDR_CID_ANY, VMADDR_CID_HOST } from '../native/ts/constants/socket.ts'
@@ -48,6 +47,8 @@ export async function runGuest(): Promise<void> {
     mark('mounts')
     const sandbox = new Sandbox(prepareParts())
     mark('parts')
+    // What fails here is told by CreateContainer, which asks again.
+    sandbox.containerService().then(() => mark('containers'), () => {})
     const control = await dialled
     mark('connected')
     const error = await serve(control, sandbox)

@@ -1,4 +1,3 @@
-import * as sys from 'native:sys'
 import { story } from '../../native/ts/fault.ts'
 import { readText } from '../../native/ts/file.ts'
 import type { CreateSandboxRequest, CreateSandboxResponse, SetClockRequest } from '../../protocol/gen/agent.ts'
@@ -11,8 +10,6 @@ import { agentVersion } from '../version.ts'
 export function createSandbox(sandbox: Sandbox, request: CreateSandboxRequest): Partial<CreateSandboxResponse> {
   sandbox.parts.log.setLevel(request.logLevel)
   sandbox.create(request)
-  // In the next turn, while the host reads the answer. What fails is told by CreateContainer, which asks again.
-  sys.setTimer(0, () => void sandbox.containerService().catch(() => {}))
   return {
     agentVersion,
     kernelRelease: readText('/proc/sys/kernel/osrelease').trim(),

@@ -18,7 +18,7 @@ export interface AgentParts {
   prepareMachine: (request: CreateSandboxRequest) => void
   /** Takes it down again, when the last container is gone. */
   releaseMachine: () => void
-  /** What only containers need: done once, after CreateSandbox was answered. */
+  /** What only containers need: done once. */
   prepareContainers: () => Promise<void>
   /** Directory of a container's cgroup below the hierarchy's root. */
   cgroupPath: (containerId: string) => string
@@ -53,7 +53,7 @@ export class Sandbox {
 
   /**
    * The RPCs about containers, with the container library, after all that containers need was prepared. None of it is
-   * on the way to the host's first answer, so it comes at the first asking. Rejects with what could not be prepared.
+   * needed to dial, so it comes at the first asking. Rejects with what could not be prepared.
    */
   containerService(): Promise<ContainerService> {
     this.#service ??= (async () => {
