@@ -21,5 +21,7 @@ describe.skipIf(mountPoint === undefined)('the cgroup v2 driver on a real hierar
     })
   })
 
-  afterAll(() => rmSync(program, { force: true }))
+  afterAll(() => {
+    for (const path of [program, `${program}.maps`, `${program}.map`]) rmSync(path, { recursive: true, force: true })
+  })
 })

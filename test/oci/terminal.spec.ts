@@ -1,8 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, expect } from 'vitest'
+import { afterAll, beforeAll, expect } from 'vitest'
 import { Bundle, until } from './bundle.ts'
 import { conformance } from './runtimes.ts'
 
@@ -22,6 +22,10 @@ async function listen(socket: string, input = ''): Promise<{ said: () => string;
 conformance('terminal', test => {
   beforeAll(() => {
     execFileSync(join(top, 'hack/build-bin'), ['--bundle', join(top, 'test/oci/receive-terminal.ts'), '-o', receiver], { stdio: 'ignore' })
+  })
+
+  afterAll(() => {
+    for (const path of [receiver, `${receiver}.maps`, `${receiver}.map`]) rmSync(path, { recursive: true, force: true })
   })
 
   test('is on all three descriptors, controls the session, and has a name inside', async runtime => {
