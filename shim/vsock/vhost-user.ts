@@ -68,24 +68,40 @@ export class VhostUserVsock implements GuestVsock {
 
   async acceptAgent(): Promise<Fd> {
     if (!this.#listener?.open) throw new Fault('vsock: accept without a listener')
-    const connection = await accept(this.#listener)
-    this.#closeListener()
-    return connection
+    for (;;) {
+      const connection = await accept(this.#listener)
+      if (this.#isDaemon(connection)) {
+        this.#closeListener()
+        return connection
+      }
+      connection.close()
+    }
   }
 
   async connect(port: number): Promise<Fd> {
     if (!this.#directory) throw new Fault('vsock: connect before the VM was launched')
-    return connectHybrid(this.#directory.connect(hybridSocket, `guest port ${port}`), port)
+    const socket = this.#directory.connect(hybridSocket, `guest port ${port}`)
+    if (this.#isDaemon(socket)) return connectHybrid(socket, port)
+    socket.close()
+    throw new Fault(`vsock: ${this.#directory.path}/${hybridSocket} is not the daemon's`)
   }
 
   async close(): Promise<void> {
     this.#closeListener()
     this.#device?.close()
     await this.#daemon?.stop()
-    if (!this.#directory) return
-    this.#directory.close()
-    removeTree(this.#directory.path)
+    this.#directory?.close()
     this.#directory = undefined
+    removeTree(`${this.options.stateDir}/vsock`)
+  }
+
+  /**
+   * Whether the daemon is at the other end. Its directory is its own: a daemon that was taken over could put a link to
+   * another socket of the host there, for root to talk to.
+   */
+  #isDaemon(socket: Fd): boolean {
+    const peer = sys.getPeerCred(socket.number)
+    return typeof peer !== 'number' && peer.pid === this.#daemon?.pid
   }
 
   /** Connects as soon as the daemon listens: what is passed to the VMM is then a connection and no path it could miss. */
@@ -93,7 +109,10 @@ export class VhostUserVsock implements GuestVsock {
     for (let waitedMs = 0; ; waitedMs += pollMs) {
       if (daemon.exit) throw new Fault(`${daemon.name} ${exitText(daemon.exit)}`)
       try {
-        return directory.connect(vhostSocket, `connection to ${daemon.name}`)
+        const socket = directory.connect(vhostSocket, `connection to ${daemon.name}`)
+        if (this.#isDaemon(socket)) return socket
+        socket.close()
+        throw new Fault(`vsock: ${directory.path}/${vhostSocket} is not the daemon's`)
       } catch (error) {
         // Not bound yet, or bound and not listening yet.
         if (!isErrno(error, E.ENOENT, E.ECONNREFUSED)) throw error
