@@ -4,9 +4,10 @@ import { fake } from '../native/ts/fake/sys.ts'
 import { DeleteResponse } from '../protocol/gen/task.ts'
 import { remove } from './delete.ts'
 import { parseFlags } from './flags.ts'
+import { socketPath } from './paths.ts'
 
 const flags = parseFlags(['-namespace', 'default', '-id', 's1', '-address', '/run/c.sock', '-bundle', '/b', 'delete'])
-const socket = '/run/containerd/s/abc'
+const socket = socketPath('/run/s', '/run/c.sock', 'default', 's1')
 const state = '/run/kata-ts/default/s1'
 
 /** A host with what a killed shim left; gives what is printed. */
@@ -41,6 +42,12 @@ describe('delete', () => {
   it('removes nothing of a sandbox for another container of it', async () => {
     host({ 'io.kubernetes.cri.sandbox-id': 's1' })
     await remove({ ...flags, id: 'c2' })
+    expect(fake.nodes.has(`${state}/journal`)).toBe(true)
+  })
+
+  it('removes nothing of a sandbox of that name that another containerd has', async () => {
+    host()
+    await remove({ ...flags, address: '/run/other.sock' })
     expect(fake.nodes.has(`${state}/journal`)).toBe(true)
   })
 

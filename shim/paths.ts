@@ -26,6 +26,11 @@ export function socketPath(socketDir: string, containerdAddress: string, namespa
   return path
 }
 
+/** The last part of a path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
 /** Removes `unix://`: the path of an address that containerd gave or gets. */
 export function pathOfAddress(address: string): string {
   return address.startsWith('unix://') ? address.slice('unix://'.length) : address

@@ -52,7 +52,9 @@ export function start(flags: Flags, timeline: Timeline): void {
   endFormer(flags, state, path)
   raiseOomScore()
   const level = bootstrap.debug ? 'debug' : config.log.level
-  const log = createLog({ fd: openLogSink(`${bundle.path}/log`).release(), level, fields: { namespace: flags.namespace, sandbox: sandboxId } })
+  const logFd = openLogSink(`${bundle.path}/log`).release()
+  sys.setFatalLog(logFd)
+  const log = createLog({ fd: logFd, level, fields: { namespace: flags.namespace, sandbox: sandboxId } })
   const withGuest = config.hypervisor.type !== 'none'
   const made = makeState(state, path, withGuest, made => createHypervisor(config, { id: sandboxId, stateDir: state, shareDir: made.share.dir, journal: made.journal, log, timeline }))
   if (forkDaemon() !== 0) return answer()
