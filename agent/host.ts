@@ -33,9 +33,10 @@ export async function runHost(argv: readonly string[]): Promise<never> {
   const log = new Log()
   const events = new Events()
   log.setSink(events.line)
+  const reaper = new Reaper(new QuietGc().touch)
   const sandbox = new Sandbox({
     log, events,
-    reaper: new Reaper(new QuietGc().touch),
+    reaper,
     // The socket's directory is the shim's, mode 0700: whoever can connect is the shim.
     streams: new Streams(listenUnix(streamsPath), () => true, log),
     // The host's clock, name, randomness and sysctls are not a sandbox's to set.
@@ -48,6 +49,7 @@ export async function runHost(argv: readonly string[]): Promise<never> {
   await serve(control, sandbox)
   // No VM ends with the connection: what still runs is killed here.
   await destroySandbox(sandbox)
+  reaper.reap()
   removeFile(streamsPath)
   return sys.exit(0)
 }
