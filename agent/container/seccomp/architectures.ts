@@ -10,7 +10,7 @@ export interface Architecture {
   /** As the spec names it. */
   name: string
   audit: number
-  /** Whether arguments are 64 bits wide. */
+  /** Whether arguments are 64 bits wide. x32's are compared as 32 bits, as libseccomp does. */
   wide: boolean
   /** Added to each number. */
   base: number
@@ -20,7 +20,7 @@ export interface Architecture {
 /** The architectures whose calls an x86_64 kernel takes. */
 export const architectures: readonly Architecture[] = [
   { name: 'SCMP_ARCH_X86_64', audit: AUDIT_ARCH_X86_64, wide: true, base: 0, table: x86_64 },
-  { name: 'SCMP_ARCH_X32', audit: AUDIT_ARCH_X86_64, wide: true, base: X32_SYSCALL_BIT, table: x32 },
+  { name: 'SCMP_ARCH_X32', audit: AUDIT_ARCH_X86_64, wide: false, base: X32_SYSCALL_BIT, table: x32 },
   { name: 'SCMP_ARCH_X86', audit: AUDIT_ARCH_I386, wide: false, base: 0, table: i386 },
 ]
 

@@ -60,10 +60,10 @@ function testCondition(program: Assembler, condition: LinuxSeccompArg, wide: boo
       program.test(condition.op === 'SCMP_CMP_LT' ? JGE : JGT, value.low, fail, undefined)
       break
     case 'SCMP_CMP_MASKED_EQ': {
-      // `value` is the mask, `valueTwo` what is left of the argument under it.
+      // `value` is the mask, `valueTwo` what is left of the argument under it; its bits beside the mask do not count.
       const wanted = split(condition.valueTwo ?? 0)
-      if (wide) maskedWord(program, low + wordBytes, value.high, wanted.high, fail)
-      maskedWord(program, low, value.low, wanted.low, fail)
+      if (wide) maskedWord(program, low + wordBytes, value.high, (wanted.high & value.high) >>> 0, fail)
+      maskedWord(program, low, value.low, (wanted.low & value.low) >>> 0, fail)
       break
     }
   }

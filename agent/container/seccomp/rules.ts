@@ -1,6 +1,6 @@
 import type { LinuxSeccomp, LinuxSeccompArg } from '../../../protocol/oci/seccomp.ts'
 import { returnOf } from './actions.ts'
-import { type Architecture, multiplexed, numbersOf } from './architectures.ts'
+import { type Architecture, AUDIT_ARCH_I386, multiplexed, numbersOf } from './architectures.ts'
 
 /** Conditions that must all hold, and what the filter then returns. */
 export interface Rule {
@@ -45,7 +45,7 @@ function add(rules: Map<number, Rule[]>, number: number, rule: Rule): void {
 }
 
 function addMultiplexed(rules: Map<number, Rule[]>, numbers: ReadonlyMap<string, number>, architecture: Architecture, name: string, rule: Rule): void {
-  const way = architecture.wide || !Object.hasOwn(multiplexed, name) ? undefined : multiplexed[name]
+  const way = architecture.audit !== AUDIT_ARCH_I386 || !Object.hasOwn(multiplexed, name) ? undefined : multiplexed[name]
   const number = way && numbers.get(way.by)
   if (way === undefined || number === undefined) return
   // The call's own first argument lies in user memory, where no filter can look.
