@@ -17,8 +17,8 @@ containerd_package() {
 
 stack_up() {
   local version=$1 dir; dir=$(stack_dir "$1")
-  [ "$(id -u)" = 0 ] || die "namespaces, mounts and cgroups need root: run it with sudo"
-  [ ${#dir} -le 85 ] || die "$dir is too long for a unix socket: set KATA_TS_STACKS to a shorter directory"
+  [ "$(id -u)" = 0 ] || fail "namespaces, mounts and cgroups need root" "run it with sudo"
+  [ ${#dir} -le 85 ] || fail "$dir is too long for a unix socket" "set KATA_TS_STACKS to a shorter directory"
   mkdir -p "$dir/bin" "$cache"
   exec 9>"$dir/lock"
   flock 9
@@ -50,14 +50,14 @@ start_holder() {
     echo $$ >"$KATA_TS_STACK/holder.pid.new"
     mv "$KATA_TS_STACK/holder.pid.new" "$KATA_TS_STACK/holder.pid"
     exec sleep infinity' </dev/null >"$dir/holder.log" 2>&1 9>&- &
-  wait_for 10 "the namespaces to stand (see $dir/holder.log)" test -s "$dir/holder.pid"
+  wait_for 10 "the namespaces to stand" "$dir/holder.log" test -s "$dir/holder.pid"
 }
 
 wait_for() {
-  local seconds=$1 what=$2 end; shift 2
+  local seconds=$1 what=$2 log=$3 end; shift 3
   end=$((SECONDS + seconds))
   until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $end ] || die "waited $seconds s for $what"
+    [ $SECONDS -lt $end ] || fail "waited $seconds s for $what" "read $log"
     sleep 0.05
   done
 }
@@ -129,7 +129,7 @@ start_containerd() {
   until [ -S "$dir/containerd.sock" ] && "$dir/bin/ctr" --connect-timeout 2s version >/dev/null 2>&1; do
     if [ $SECONDS -ge $end ] || { [ -s "$dir/containerd.pid" ] && ! alive "$dir/containerd.pid"; }; then
       tail -n 15 "$dir/containerd.log" >&2
-      die "containerd did not come up: the end of $dir/containerd.log is above"
+      fail "containerd did not come up: the end of its log is above" "read $dir/containerd.log; hack/stack down starts afresh"
     fi
     sleep 0.05
   done

@@ -1,5 +1,5 @@
 # Debian packages, unpacked into the cache and never installed: no daemon of the system is enabled or started, and a
-# package of another suite can stand beside the machine's own. Sourced by hack/stack; wants $cache, say and die.
+# package of another suite can stand beside the machine's own. Sourced by hack/stack; wants $cache, say and fail.
 
 # The suites are read through a private apt: own source list and own package lists, Debian's keyring checked as usual.
 # An unstable suite's Release file may be past its Valid-Until on a mirror; the signature is still verified.
@@ -23,7 +23,7 @@ debian_archive() {
     uri=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
       grep -v '^#' | grep -oE '(https?|file|copy)://[^ ]+/debian/?' | head -n 1)
   fi
-  [ -n "$uri" ] || die "no Debian archive in /etc/apt: add a source for bookworm"
+  [ -n "$uri" ] || fail "no Debian archive in /etc/apt" "add a source for bookworm"
   printf '%s\n' "$uri"
 }
 
@@ -33,7 +33,7 @@ refresh_suite() {
   printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$(debian_archive)" "$suite" \
     >"$state/sources.list"
   say "reading the package list of Debian $suite"
-  private_apt "$suite" apt-get -qq update || die "apt could not read Debian $suite (see above)"
+  private_apt "$suite" apt-get -qq update || fail "apt could not read Debian $suite (see above)" "check the network and the archive in /etc/apt"
 }
 
 # debian_unpack PACKAGE SUITE: prints the directory that holds the package's files. Cached by package and suite; the
@@ -44,7 +44,7 @@ debian_unpack() {
     refresh_suite "$suite"
     work=$(mktemp -d "$cache/unpack.XXXXXX")
     say "fetching $package from Debian $suite"
-    (cd "$work" && private_apt "$suite" apt-get -qq download "$package") || die "Debian $suite has no $package"
+    (cd "$work" && private_apt "$suite" apt-get -qq download "$package") || fail "Debian $suite did not give $package" "check the network; rm -r $cache/apt/$suite and try again"
     mkdir "$work/files"
     dpkg-deb -x "$work/$package"_*.deb "$work/files"
     dpkg-deb -f "$work/$package"_*.deb Version >"$work/files/VERSION"

@@ -45,10 +45,10 @@ stop_containers() {
 prove_nothing_left() {
   local dir=$1 left
   left=$(stack_processes "$dir")
-  [ -z "$left" ] || die "still running: $(ps -o pid=,args= -p $(echo $left | tr ' ' ',') | tr '\n' ';')"
-  ! grep -F "$dir/" /proc/self/mountinfo >&2 || die "still mounted on the host (see above)"
+  [ -z "$left" ] || fail "still running: $(ps -o pid=,args= -p "$(echo $left | tr ' ' ',')" | tr '\n' ';')" "kill them, then hack/stack down again"
+  ! grep -F "$dir/" /proc/self/mountinfo >&2 || fail "still mounted on the host (see above)" "umount it, then hack/stack down again"
   left=$(ss -xl 2>/dev/null | grep -F "$dir/" || true)
-  [ -z "$left" ] || die "still listening: $left"
+  [ -z "$left" ] || fail "still listening: $left" "end its process, then hack/stack down again"
   # runc leaves the parent cgroup that containerd's namespace is named after; rmdir takes it only if it is empty.
   rmdir /sys/fs/cgroup/default /sys/fs/cgroup/*/default 2>/dev/null || true
 }

@@ -15,6 +15,6 @@ import_busybox() {
     mv "$archive.$$" "$archive"
   fi
   "$dir/bin/ctr" --namespace default image import "$archive" >/dev/null 2>"$dir/import.log" ||
-    die "image import failed: $(tail -n 3 "$dir/import.log")"
+    fail "image import failed: $(tail -n 3 "$dir/import.log")" "read $dir/containerd.log"
   printf '%s' "$key" >"$dir/busybox.imported"
 }

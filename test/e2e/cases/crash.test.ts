@@ -16,9 +16,9 @@ const victims: Record<Runtime, Record<string, RegExp>> = {
   },
 }
 
-/** runc's shim leaves these when it is killed, by design of nobody. Ours has no such excuse. */
+/** runc's shim leaves sockets and state when it is killed, and runc half-made cgroups. Ours has no such excuse. */
 const tolerated: Record<Runtime, RegExp | undefined> = {
-  'runc': /^\/run\/containerd\/(s\/|runc\/)/, 'kata-ts': undefined,
+  'runc': /^(\/run\/containerd\/(s|runc)\/|\w+\/e2e\/)/, 'kata-ts': undefined,
 }
 
 /** How far the container is when the victim dies. Each leaves the container in that phase, or on its way there. */
