@@ -1,4 +1,4 @@
-/** The keys of the configuration: type, range, default and what each is for. README's table names the same (schema.spec.ts). */
+/** The keys of the configuration: type, range, default and what each is for. README has the same table (test/repo/readme.spec.ts). */
 
 /** How one key is read. `T` is its type in Config. */
 export interface Key<T> {

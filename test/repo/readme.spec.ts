@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { schema, tomlName } from '../../shim/config/schema.ts'
@@ -16,11 +16,6 @@ function configurationRows(): string[] {
 
 describe('README', () => {
   it.each(configurationRows())('tells of the configuration key %s', row => expect(readme).toContain(row))
-
-  it('names only files that exist', () => {
-    const named = [...readme.matchAll(/\b((?:shim|agent|native|protocol|hack|test|guest-image)\/[\w./-]*\w)/g)].map(match => match[1] ?? '')
-    expect([...new Set(named)].filter(path => !existsSync(join(top, path)))).toEqual([])
-  })
 
   it('says why each dependency is there', () => {
     const { devDependencies, dependencies } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>
