@@ -27,15 +27,26 @@ export class Guest extends AgentEnd {
     return this.output.text
   }
 
-  /** Boots a guest; its share holds `rootfs/` with Debian's static busybox. `words`: further ones for the kernel. */
+  /** Boots a guest; its share holds `rootfs/` with Debian's static busybox. `words`: further ones for the kernel. Leaves nothing when it fails. */
   static async boot(words: readonly string[] = []): Promise<Guest> {
     const dir = mkdtempSync(`${tmpdir()}/kata-ts-agent-`)
+    const children: ChildProcess[] = []
+    try {
+      return await Guest.#bootIn(dir, children, words)
+    } catch (error) {
+      for (const child of children) child.kill('SIGKILL')
+      rmSync(dir, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  static async #bootIn(dir: string, children: ChildProcess[], words: readonly string[]): Promise<Guest> {
     makeRootfs(`${dir}/share/rootfs`)
     const control = accepted(`${dir}/vsock.sock_1024`)
-    const children = [
+    children.push(
       spawn('build/bin/vhost-device-vsock', ['--vm', `guest-cid=3,socket=${dir}/vhost.sock,uds-path=${dir}/vsock.sock,tx-buffer-size=32404`], { stdio: 'ignore' }),
       spawn('/usr/lib/qemu/virtiofsd', [`--socket-path=${dir}/fs.sock`, '-o', `source=${dir}/share`, '-o', 'announce_submounts'], { stdio: 'ignore' }),
-    ]
+    )
     await until(() => existsSync(`${dir}/vhost.sock`) && existsSync(`${dir}/fs.sock`), 'sockets of the daemons')
     const qemu = spawn('qemu-system-x86_64', qemuArguments(dir, words), { stdio: ['ignore', 'pipe', 'pipe'] })
     children.push(qemu)
@@ -44,6 +55,7 @@ export class Guest extends AgentEnd {
     const died = once(qemu, 'close').then(() => { throw new Error(`QEMU ended before the agent called:\n${output.text}`) })
     died.catch(() => {})
     const late = new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`no call of the agent:\n${output.text}`)), bootLimitMs).unref())
+    late.catch(() => {})
     return new Guest(dir, children, await Promise.race([control, died, late]), output)
   }
 
