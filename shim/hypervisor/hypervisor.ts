@@ -21,6 +21,8 @@ export interface VmmExit extends Exit {
 export interface Hypervisor {
   /** The VMM's pid, 0 before there is one. Kept after its death. */
   readonly pid: number
+  /** Whether containers have a kernel of their own: what they hold in it goes with the VM. False for `none`. */
+  readonly ownKernel: boolean
   /** Starts the VMM and its daemons; resolves when the VMM's control channel answers. Rejects with a diagnosis; everything is released by then. */
   launch(): Promise<void>
   /**

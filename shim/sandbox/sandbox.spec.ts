@@ -42,6 +42,7 @@ class Host {
   ports(): SandboxPorts {
     const exited = new Promise<VmmExit>(resolve => { this.vmmDied = resolve })
     const hypervisor: Hypervisor = {
+      ownKernel: true,
       pid: 4711,
       launch: async () => { this.held.add('vmm'); await this.step('launch') },
       acceptAgent: async () => { await this.step('acceptAgent'); return {} as Fd }, // never used: the agent is a double

@@ -40,9 +40,10 @@ async function deleteContainer(context: TaskContext, container: Container): Prom
   for (const execId of [...container.execs.keys()]) await deleteExec(container, execId).catch(complain)
   const exit = await init.delete()
   // The sandbox's own container, and no other left: its VM is ended instead, which Shutdown is about to ask for.
-  // Nothing is lost: what processes wrote went to the host when they closed it, and they have ended.
+  // Nothing is lost: what processes wrote went to the host when they closed it, and they have ended. Without a VM
+  // the agent is asked: cgroups on the host do not go with it.
   const last = container.id === sandbox.identity.id && sandbox.containers.size === 1
-  if (!last) await sandbox.liveAgent?.deleteContainer({ containerId: container.id, force: true }).catch(complain)
+  if (!last || !sandbox.ports.hypervisor.ownKernel) await sandbox.liveAgent?.deleteContainer({ containerId: container.id, force: true }).catch(complain)
   await runHooks(container.hooks.poststop, 'poststop', hookState(sandbox, container, 'stopped')).catch(complain)
   sandbox.containers.delete(container.id)
   await container.release().catch(complain)

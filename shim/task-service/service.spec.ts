@@ -29,10 +29,10 @@ class Shim {
   readonly sandbox: Sandbox
   readonly task
 
-  constructor(readonly agent: AgentDouble = new AgentDouble(), sandboxId = 's') {
+  constructor(readonly agent: AgentDouble = new AgentDouble(), sandboxId = 's', ownKernel = true) {
     const vmm = new Promise<VmmExit>(resolve => { this.killVmm = resolve })
     const hypervisor: Hypervisor = {
-      pid: 4711, launch: async () => {}, acceptAgent: async () => ({}) as Fd, connect: async () => ({}) as Fd,
+      ownKernel, pid: 4711, launch: async () => {}, acceptAgent: async () => ({}) as Fd, connect: async () => ({}) as Fd,
       pause: async () => {}, resume: async () => {}, stop: async () => {}, wait: () => vmm, diagnosis: () => 'qemu said nothing',
     }
     const share = {
@@ -106,6 +106,15 @@ describe('task service', () => {
     await expect.poll(() => shim.sandbox.state.is).toBe('stopped')
     await shim.task.shutdown({ id: 'c1' })
     expect(shim.exited).toBe(true)
+  })
+
+  it('asks the agent to delete the last container too where no VM takes its cgroup along', async () => {
+    const shim = new Shim(new AgentDouble(), 'c1', false)
+    await shim.running('c1')
+    shim.agent.exit('c1', '', 0)
+    await shim.task.wait({ id: 'c1' })
+    await shim.task.delete({ id: 'c1' })
+    expect(shim.agent.calls.filter(call => call.startsWith('delete'))).toEqual(['deleteContainer c1'])
   })
 
   it('tells start before exit when the agent tells the exit before it answers the start', async () => {

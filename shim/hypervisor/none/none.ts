@@ -28,6 +28,7 @@ const pollMs = 1
  *                                                      └▶ streams: <state>/streams.sock
  */
 export class NoVm implements Hypervisor {
+  readonly ownKernel = false
   #agent: Daemon | undefined
   #control: Fd | undefined
   #sockets: SocketDirectory | undefined

@@ -52,6 +52,7 @@ const phaseTexts: Readonly<Record<Phase, string>> = {
  * through) → QMP and console → virtiofsd → vsock daemon and sockets.
  */
 export class Qemu implements Hypervisor {
+  readonly ownKernel = true
   #phase: Phase = 'prepare'
   #vmm: Daemon | undefined
   #virtiofsd: Virtiofsd | undefined
