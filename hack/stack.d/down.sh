@@ -7,6 +7,8 @@ stack_processes() {
   {
     grep -lzxF "KATA_TS_STACK=$dir" /proc/[0-9]*/environ
     grep -lF "$dir/" /proc/[0-9]*/mountinfo
+    # A shim that was started by hand has neither; it names its containerd.
+    grep -l '^containerd-shim' /proc/[0-9]*/comm | sed 's/comm$/cmdline/' | xargs -r grep -lF "$dir/containerd.sock"
   } 2>/dev/null | cut -d/ -f3 | sort -un | grep -vxE "$$|$BASHPID" || true
 }
 

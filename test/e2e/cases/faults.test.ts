@@ -104,9 +104,9 @@ forEachLane('faults', (lane) => {
     const id = uniqueId()
     const { holderPid } = stack
     // stderr goes where stdout goes, because that is how containerd reads them.
-    const script = 'cd "$1" && TTRPC_ADDRESS="$2.ttrpc" KATA_TS_CONFIG="$5" exec "$3" -namespace default -id "$4" -address "$2" start 2>&1'
+    const script = 'cd "$1" && KATA_TS_STACK="$6" TTRPC_ADDRESS="$2.ttrpc" KATA_TS_CONFIG="$5" exec "$3" -namespace default -id "$4" -address "$2" start 2>&1'
     const result = await run('nsenter', ['--target', String(holderPid), '--mount', '--net', 'sh', '-c', script, 'sh', bundle,
-      `${stack.directory}/containerd.sock`, shim, id, `${stack.directory}/kata-ts/config.toml`], { timeoutMs: 30_000 })
+      `${stack.directory}/containerd.sock`, shim, id, `${stack.directory}/kata-ts/config.toml`, stack.directory], { timeoutMs: 30_000 })
     await expectNothingLeft(stack, before)
     return result
   }
