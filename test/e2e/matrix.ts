@@ -4,7 +4,7 @@
  *   KATA_TS_E2E_CONTAINERD=2.1   only this containerd
  *   KATA_TS_E2E_RUNTIME=kata-ts  only this runtime
  */
-import { describe } from 'vitest'
+import { describe, it } from 'vitest'
 import { whyNoKataTs } from './stack.ts'
 import type { ContainerdVersion } from './stack.ts'
 
@@ -29,6 +29,10 @@ export const chosenVersions = (): ContainerdVersion[] => chosen('KATA_TS_E2E_CON
 export function forEachLane(
   subject: string, cases: (lane: Lane) => void, only?: { runtime: Runtime; reason: string },
 ): void {
+  if (only !== undefined && !chosen('KATA_TS_E2E_RUNTIME', runtimes).includes(only.runtime)) {
+    describe(subject, () => { it.skip(`only for ${only.runtime}: ${only.reason}`) })
+    return
+  }
   for (const containerd of chosenVersions()) {
     for (const runtime of chosen('KATA_TS_E2E_RUNTIME', runtimes)) {
       if (only !== undefined && only.runtime !== runtime) continue
