@@ -69,7 +69,7 @@ function prepareParts(): AgentParts {
   const log = new Log()
   const events = new Events()
   log.setSink(events.line)
-  const reaper = new Reaper(new QuietGc().touch)
+  const reaper = new Reaper(new QuietGc(log).touch)
   const streams = new Streams(listenVsock(VMADDR_CID_ANY, streamPort), isHost, log)
   return {
     log, events, reaper, streams,

@@ -33,7 +33,7 @@ export async function runHost(argv: readonly string[]): Promise<never> {
   const log = new Log()
   const events = new Events()
   log.setSink(events.line)
-  const reaper = new Reaper(new QuietGc().touch)
+  const reaper = new Reaper(new QuietGc(log).touch)
   const sandbox = new Sandbox({
     log, events,
     reaper,

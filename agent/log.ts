@@ -39,8 +39,13 @@ export class Log {
   readonly info = (message: string, fields?: object): void => this.#write('info', message, fields)
   readonly debug = (message: string, fields?: object): void => this.#write('debug', message, fields)
 
+  /** Whether a line of this level would be written: for what is worth working out only then. */
+  enabled(level: Level): boolean {
+    return levels.indexOf(level) <= levels.indexOf(this.#level)
+  }
+
   #write(level: Level, message: string, fields: object | undefined): void {
-    if (levels.indexOf(level) > levels.indexOf(this.#level)) return
+    if (!this.enabled(level)) return
     const line: Line = { level, message: message.slice(0, maxMessageCharacters), fields: fields ? JSON.stringify(fields) : '' }
     if (!this.#sink(line)) printLine(`${line.level}: ${line.message}${line.fields && ` ${line.fields}`}`)
   }

@@ -31,9 +31,12 @@ export async function agentMemory(stack: Stack): Promise<number> {
   try {
     return await withSleeper(stack, 'kata-ts', async (id) => {
       await stack.ctr(['task', 'exec', '--exec-id', 'warm', id, 'true'])
-      const line = readFileSync(`${stack.directory}/containerd.log`, 'utf8').split('\n')
+      const told = (): string | undefined => readFileSync(`${stack.directory}/containerd.log`, 'utf8').split('\n')
         .find((text) => text.includes('"msg":"agent memory"') && text.includes(id))
-      return Number(line?.match(/"pssKib":(\d+)/)?.[1]) / 1024
+      // The agent tells it when it has been quiet for a second.
+      const deadline = Date.now() + 10_000
+      while (told() === undefined && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100))
+      return Number(told()?.match(/pssKib\\*":(\d+)/)?.[1]) / 1024
     })
   } finally { rmSync(layer) }
 }
