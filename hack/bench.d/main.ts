@@ -9,7 +9,7 @@ import { sizes } from './sizes.ts'
 import { execTrue, runTrue, stdoutThroughput } from './client-times.ts'
 import { agentMemory, hostMemory } from './memory.ts'
 import { Table } from './table.ts'
-import { readTimelines } from './timeline.ts'
+import { logLength, readTimelines } from './timeline.ts'
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, json: { type: 'string' }, containerd: { type: 'string', default: '2.1' } },
@@ -18,6 +18,7 @@ const quick = values.quick
 const version: ContainerdVersion = values.containerd === '1.6' ? '1.6' : '2.1'
 const stack = Stack.open(version)
 const table = new Table()
+const since = logLength(stack)
 const say = (text: string): void => { process.stderr.write(`bench: ${text}\n`) }
 const runtimes = ['kata-ts', 'runc'] as const
 
@@ -52,7 +53,7 @@ table.add('host PSS per pod: virtiofsd, vsock daemon', 'MiB', { 'kata-ts': [host
 table.add('agent PSS in the guest', 'MiB', { 'kata-ts': [await agentMemory(stack)] }, 'first: ≤ 4')
 for (const { name, mib, promise } of sizes()) table.add(name, 'MiB', { 'kata-ts': [mib] }, promise)
 
-const timelines = readTimelines(stack)
+const timelines = readTimelines(stack, since)
 for (const [phase, samples] of Object.entries(timelines)) table.add(`timeline: exec → ${phase}`, 'ms', { 'kata-ts': samples })
 
 const conditions = `containerd ${version}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, load ${loadavg()[0]?.toFixed(1)}`
