@@ -64,6 +64,22 @@ forEachLane('faults', (lane) => {
     expect(stderr).toMatch(/from 64/)
   })
 
+  it('names a full disk, and what could not be written to it', async () => {
+    const inStack = (command: string): void => { execFileSync('nsenter', ['-t', String(stack.holderPid), '-m', 'sh', '-ec', command]) }
+    const before = takeInventory(stack)
+    inStack('mkdir -p /run/kata-ts; mount -t tmpfs -o size=4k full /run/kata-ts; head -c 4096 /dev/zero > /run/kata-ts/filler')
+    let unmounted = false
+    const unmount = (): void => { if (!unmounted) inStack('umount /run/kata-ts'); unmounted = true }
+    onTestFinished(unmount)
+    const { code, stderr } = await stack.ctr(['run', '--rm', '--runtime', lane.runtimeName, busybox, uniqueId(), 'true'])
+    expect(code).not.toBe(0)
+    expect(stderr).toMatch(/ENOSPC \(no space left on device\)/)
+    expect(stderr).toContain('/run/kata-ts/')
+    // Fails with EBUSY while anything of the sandbox still lives in it.
+    unmount()
+    await expectNothingLeft(stack, before)
+  })
+
   it('tells what a VMM said that died at boot', async () => {
     const vmm = `${directory()}/vmm`
     writeFileSync(vmm, '#!/bin/sh\necho "could not allocate the moon" >&2\nexit 1\n')
