@@ -17,7 +17,7 @@ export function createHypervisor(config: Config, sandbox: HypervisorSandbox): Hy
 function createVsock(config: Config, sandbox: HypervisorSandbox): GuestVsock {
   const kernel = hasKernelVhost()
   if (config.vsock.type === 'vhost' && !kernel) {
-    throw new Fault('vsock.type = "vhost", and /dev/vhost-vsock is not there', { fix: 'load the module vhost_vsock, or set vsock.type = "auto"' })
+    throw new Fault('vsock.type = "vhost", and /dev/vhost-vsock does not open', { fix: 'load the module vhost_vsock, or set vsock.type = "auto"' })
   }
   if (config.vsock.type === 'vhost' || (config.vsock.type === 'auto' && kernel)) return new KernelVsock()
   return new VhostUserVsock(config.vsock.daemon, {

@@ -13,6 +13,9 @@ describe('kernel vsock', () => {
 
   it('is there when its device is', () => {
     expect(hasKernelVhost()).toBe(true)
+    fake.fail('openat', E.ENODEV)
+    expect(hasKernelVhost()).toBe(false)
+    expect(fake.held().fds).toEqual([])
     fake.nodes.delete('/dev/vhost-vsock')
     expect(hasKernelVhost()).toBe(false)
   })
