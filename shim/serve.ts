@@ -43,7 +43,8 @@ const heapLimitBytes = 64 * 1024 * 1024
 const watchdogMs = 120_000
 /** sysexits.h EX_SOFTWARE */
 const exitSoftware = 70
-/** A shim that nobody needs costs a VM's memory: looked for once a minute. */
+/** A shim that nobody needs costs a VM's memory: looked for soon after the start, when it happens, and once a minute later. */
+const firstOrphanCheckMs = 1_000
 const orphanCheckMs = 60_000
 /** How long the last answer and the last events may take to leave. */
 const lastWordsMs = 1_000
@@ -94,11 +95,15 @@ function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
 
 /**
  * Resolves when containerd has forgotten this shim: it removed the bundle, and there is no container. That
- * happens when it refuses a container between `start` and Create (2.1 does, for a spec that it cannot parse).
+ * happens when it refuses a container between `start` and Create (2.1 does, for a spec that it cannot parse), or when
+ * `start` was killed after its fork.
  */
 async function watchForOrphan(sandbox: Sandbox, bundlePath: string, log: Log): Promise<void> {
-  do await sleep(orphanCheckMs)
-  while (sandbox.containers.size > 0 || exists(bundlePath))
+  let waitMs = firstOrphanCheckMs
+  do {
+    await sleep(waitMs)
+    waitMs = Math.min(2 * waitMs, orphanCheckMs)
+  } while (sandbox.containers.size > 0 || exists(bundlePath))
   log.warn('the bundle is gone and there is no container: shutting down')
   await sandbox.stop()
 }
