@@ -22,8 +22,8 @@ export function hostMemory(stack: Stack, runtime: Runtime): Promise<HostMemory> 
 }
 
 /**
- * The agent's own figure, which it logs once at level debug: nobody outside can look into the guest, and a container in
- * it must not. NaN where the line is missing.
+ * The agent's own figure, which it logs at level debug whenever it has become quiet: nobody outside can look into the guest,
+ * and a container in it must not. NaN where the line does not come within ten seconds.
  */
 export async function agentMemory(stack: Stack): Promise<number> {
   const layer = `${stack.directory}/kata-ts/config.d/90-bench.toml`
@@ -33,7 +33,6 @@ export async function agentMemory(stack: Stack): Promise<number> {
       await stack.ctr(['task', 'exec', '--exec-id', 'warm', id, 'true'])
       const told = (): string | undefined => readFileSync(`${stack.directory}/containerd.log`, 'utf8').split('\n')
         .find((text) => text.includes('"msg":"agent memory"') && text.includes(id))
-      // The agent tells it when it has been quiet for a second.
       const deadline = Date.now() + 10_000
       while (told() === undefined && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100))
       return Number(told()?.match(/pssKib\\*":(\d+)/)?.[1]) / 1024

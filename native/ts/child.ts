@@ -178,22 +178,3 @@ function placeDescriptors(options: SpawnOptions): void {
 function lift(fd: number): number {
   return check('fcntl', 'F_DUPFD_CLOEXEC', sys.fcntl(fd, F_DUPFD_CLOEXEC, aboveAll))
 }
-
-/** Runs `work` in a forked process, synchronously there; gives its exit. For work that would change this process (setns(2), chroot(2)). */
-export function runForked(what: string, work: () => number): Exit {
-  const cloned = checked('clone3', what, sys.clone3({ flags: 0, exitSignal: SIGCHLD }))
-  if (cloned.pid === 0) {
-    let status = 127
-    try {
-      status = work()
-    } catch {
-      status = 127
-    }
-    sys._exit(status)
-  }
-  using pidfd = new Fd(cloned.pidfd, `pidfd of ${what}`)
-  const seen = sys.waitid(P_PIDFD, pidfd.number, WEXITED)
-  if (seen === null) throw new SysError('waitid', what, E.ECHILD)
-  return exitOf(checked('waitid', what, seen))
-}
-
