@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib'
 import { extract } from 'tar-stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { writeOciArchive } from './oci-archive.ts'
-import type { RootfsEntry } from './oci-archive.ts'
+import type { RootfsEntry } from './oci-image.ts'
 
 const rootfs: RootfsEntry[] = [
   { path: 'bin', kind: 'directory' },

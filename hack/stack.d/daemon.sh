@@ -12,21 +12,27 @@ alive() { local pid; pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && kill -0 "$p
 ours() { alive "$1" && tr '\0' '\n' <"/proc/$(cat "$1")/environ" 2>/dev/null | grep -qxF "KATA_TS_STACK=$2"; }
 
 containerd_package() {
-  case $1 in 1.6) debian_unpack containerd bookworm ;; 2.1) debian_unpack containerd sid ;; esac
+  case $1 in 1.6) debian_unpack containerd bookworm ;; 2.1) debian_unpack containerd sid ;; 2.2) containerd_from_source ;; esac
 }
 
+# stack_up VERSION [cri]: a stack that has CRI keeps it; one that has not is given it by starting containerd again.
 stack_up() {
-  local version=$1 dir; dir=$(stack_dir "$1")
+  local version=$1 cri=${2:-} dir; dir=$(stack_dir "$1")
   [ "$(id -u)" = 0 ] || fail "namespaces, mounts and cgroups need root" "run it with sudo"
   [ ${#dir} -le 85 ] || fail "$dir is too long for a unix socket" "set KATA_TS_STACKS to a shorter directory"
   mkdir -p "$dir/bin" "$cache"
   exec 9>"$dir/lock"
   flock 9
+  if [ "$cri" = cri ] && ! has_cri "$dir"; then
+    stop_containerd "$dir"
+    touch "$dir/cri"
+  fi
   if ! { ours "$dir/containerd.pid" "$dir" && [ -S "$dir/containerd.sock" ]; }; then
     local package runc
     package=$(containerd_package "$version")
     runc=$(debian_unpack runc bookworm)
     ours "$dir/holder.pid" "$dir" || start_holder "$dir"
+    ! has_cri "$dir" || prepare_cri "$version" "$dir"
     write_containerd_config "$version" "$dir"
     write_kata_ts_config "$dir"
     write_ctr "$dir" "$package"
@@ -53,6 +59,13 @@ start_holder() {
   wait_for 10 "the namespaces to stand" "$dir/holder.log" test -s "$dir/holder.pid"
 }
 
+stop_containerd() {
+  local dir=$1
+  ours "$dir/containerd.pid" "$dir" || return 0
+  kill -TERM "$(cat "$dir/containerd.pid")"
+  while ours "$dir/containerd.pid" "$dir"; do sleep 0.05; done
+}
+
 wait_for() {
   local seconds=$1 what=$2 log=$3 end; shift 3
   end=$((SECONDS + seconds))
@@ -63,18 +76,18 @@ wait_for() {
 }
 
 write_containerd_config() {
-  local version=$1 dir=$2 format=3
+  local version=$1 dir=$2 format=3 disabled=''
   [ "$version" != 1.6 ] || format=2
-  # CRI wants CNI and a pause image, NRI a socket under /var/run: neither belongs to a stack that ctr drives.
+  # CRI wants CNI and a pause image, NRI plugins' directories: neither belongs to a stack that only ctr drives.
+  has_cri "$dir" || disabled='"io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.nri.v1.nri",'
   cat >"$dir/containerd.toml" <<TOML
 version = $format
 root = "$dir/root"
 state = "$dir/state"
 disabled_plugins = [
-  "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime",
-  "io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs",
-  "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.tracing.processor.v1.otlp",
-  "io.containerd.internal.v1.tracing",
+  $disabled
+  "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.zfs",
+  "io.containerd.snapshotter.v1.btrfs", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing",
 ]
 
 [grpc]
@@ -86,6 +99,7 @@ disabled_plugins = [
 [plugins."io.containerd.internal.v1.opt"]
   path = "$dir/opt"
 TOML
+  ! has_cri "$dir" || cri_toml "$version" "$dir" >>"$dir/containerd.toml"
 }
 
 # Files in config.d beside it override it, for one stack at a time.
@@ -135,12 +149,14 @@ start_containerd() {
   done
 }
 
+# Not KATA_TS_STACK, the mark of what `down` ends: a shell that uses the stack is not part of it.
 stack_env() {
   local dir; dir=$(stack_dir "$1")
   cat <<SH
 export CONTAINERD_ADDRESS='$dir/containerd.sock'
 export CONTAINERD_NAMESPACE='default'
-export KATA_TS_STACK='$dir'
+export KATA_TS_STACK_DIR='$dir'
 export PATH='$dir/bin':"\$PATH"
 SH
+  cri_env "$dir"
 }

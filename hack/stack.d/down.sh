@@ -18,7 +18,7 @@ stack_down() {
   holder=$(cat "$dir/holder.pid" 2>/dev/null || true)
   # Containers first and by containerd, so that shims tidy cgroups and state the way they do on a node.
   if ours "$dir/containerd.pid" "$dir"; then stop_containers "$dir"; fi
-  for round in 1 2 3 4 5 6 7 8 9 10; do
+  for round in $(seq 100); do
     # The holder goes last: its namespace is how leftovers are seen.
     pids=$(stack_processes "$dir" | grep -vx "${holder:-none}" || true)
     [ -n "$pids" ] || break
@@ -52,5 +52,5 @@ prove_nothing_left() {
   left=$(ss -xl 2>/dev/null | grep -F "$dir/" || true)
   [ -z "$left" ] || fail "still listening: $left" "end its process, then hack/stack down again"
   # runc leaves the parent cgroup that containerd's namespace is named after; rmdir takes it only if it is empty.
-  rmdir /sys/fs/cgroup/default /sys/fs/cgroup/*/default 2>/dev/null || true
+  rmdir /sys/fs/cgroup/{default,k8s.io} /sys/fs/cgroup/*/{default,k8s.io} 2>/dev/null || true
 }
