@@ -50,7 +50,7 @@ http {
   const directories = ['var/lib/nginx/body', 'var/log/nginx', 'usr/share/nginx/html', 'etc/nginx', 'lib64']
   return withFiles(
     ...debianFiles(packages.map((name) => join(debian as string, name))), // checked above
-    ...directories.map(directory), file('etc/nginx/nginx.conf', configuration), file('var/log/nginx/error.log', ''),
+    ...directories.map(directory), { path: 'var/run', kind: 'symlink', target: '../run' }, file('etc/nginx/nginx.conf', configuration), file('var/log/nginx/error.log', ''),
     file('usr/share/nginx/html/index.html', '<h1>It works!</h1>\n'),
   )
 }
