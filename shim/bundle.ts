@@ -8,10 +8,18 @@ import { isIdentifier } from './flags.ts'
 /** Set by containerd's CRI plugin, and by cri-o under its own name, on every container of a pod. */
 const sandboxIdAnnotations = ['io.kubernetes.cri.sandbox-id', 'io.kubernetes.cri-o.SandboxID'] as const
 
+/** What a container is to its pod: `sandbox` or `container`. Set by the same two. */
+const containerTypeAnnotations = ['io.kubernetes.cri.container-type', 'io.kubernetes.cri-o.ContainerType'] as const
+
 export interface Bundle {
   path: string
   spec: Spec
   annotations: Record<string, string>
+}
+
+/** Whether the bundle is a pod's pause container: the one that holds namespaces where a kernel is shared, and here stands for the VM. */
+export function isPauseBundle({ annotations }: Bundle): boolean {
+  return containerTypeAnnotations.some(name => annotations[name] === 'sandbox')
 }
 
 /** Reads and checks `<path>/config.json`. Throws Fault or SpecError that names the file and each wrong field. */

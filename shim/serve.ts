@@ -22,6 +22,7 @@ export interface ServeOptions {
   namespace: string
   sandboxId: string
   hostname: string
+  sysctls: Record<string, string>
   config: Config
   stateDir: string
   bundlePath: string
@@ -81,7 +82,7 @@ export function serve(options: ServeOptions): void {
 function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
   const { config, stateDir, hypervisor, share, journal, log, timeline } = options
   return new Sandbox({
-    id: options.sandboxId, namespace: options.namespace, hostname: options.hostname, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
+    id: options.sandboxId, namespace: options.namespace, hostname: options.hostname, sysctls: options.sysctls, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
   }, {
     hypervisor, share, events, log, timeline,
     agent: control => new AgentClient(new Connection(control)),

@@ -8,11 +8,18 @@ import { Timeline } from './timeline.ts'
 const flags = parseFlags(['-namespace', 'default', '-id', 's1', '-address', '/run/containerd.sock', '-publish-binary', '/usr/bin/containerd', 'start'])
 const bundle = '/run/bundle'
 
+interface Linux {
+  namespaces: { type: string }[]
+  sysctl?: Record<string, string>
+}
+
+const namespaces = ['pid', 'network', 'ipc', 'uts', 'mount'].map(type => ({ type }))
+
 /** A host on which `start` succeeds; the fork gives the parent's side. */
-function host(annotations: Record<string, string> = {}): { out: () => string } {
+function host(annotations: Record<string, string> = {}, linux: Linux = { namespaces }): { out: () => string } {
   fake.reset()
   let out = ''
-  fake.put(`${bundle}/config.json`, JSON.stringify({ ociVersion: '1.1.0', annotations, root: { path: 'rootfs' }, process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 } } }))
+  fake.put(`${bundle}/config.json`, JSON.stringify({ ociVersion: '1.1.0', annotations, root: { path: 'rootfs' }, process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 } }, linux }))
   fake.put('/proc/1/oom_score_adj', '-999\n')
   fake.put('/proc/self/oom_score_adj', '-999\n')
   fake.makeParents('/run/x')
@@ -70,6 +77,19 @@ describe('start', () => {
     host()
     fake.put(`${bundle}/config.json`, '[]')
     expect(() => start(flags, new Timeline())).toThrow(/config.json/)
+  })
+
+  it.each([['network', 'hostNetwork: true'], ['pid', 'hostPID: true'], ['ipc', 'hostIPC: true']])('refuses the %s namespace of the host before anything is made, and names the field of the pod', (type, field) => {
+    host({}, { namespaces: namespaces.filter(each => each.type !== type) })
+    expect(() => start(flags, new Timeline())).toThrow(field)
+    expect(left()).toEqual([])
+    expect(fake.callsOf('fork')).toEqual([])
+  })
+
+  it('refuses a pod sysctl of the whole machine before anything is made', () => {
+    host({ 'io.kubernetes.cri.container-type': 'sandbox' }, { namespaces, sysctl: { 'vm.swappiness': '1' } })
+    expect(() => start(flags, new Timeline())).toThrow("sysctl vm.swappiness is not of a pod's namespace")
+    expect(left()).toEqual([])
   })
 
   it('leaves nothing, whichever call fails', () => {

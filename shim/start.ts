@@ -7,7 +7,7 @@ import type { Fd } from '../native/ts/fd.ts'
 import { exists, makeDirectories, makeDirectory, removeFile, removeTree, writeText } from '../native/ts/file.ts'
 import { connectUnix, listenUnix } from '../native/ts/socket.ts'
 import { bootstrapAnswer, readBootstrap } from './bootstrap.ts'
-import { readBundle, sandboxIdOf } from './bundle.ts'
+import { isPauseBundle, readBundle, sandboxIdOf } from './bundle.ts'
 import { loadConfig } from './config/config.ts'
 import { enterMountNamespace, forkDaemon, raiseOomScore } from './daemon.ts'
 import type { Flags } from './flags.ts'
@@ -18,6 +18,8 @@ import { Journal, readJournal } from './journal.ts'
 import { createLog, openLogSink } from './log.ts'
 import { pathOfAddress, socketPath, stateDir, stateRoot } from './paths.ts'
 import { serve } from './serve.ts'
+import { refuseHostNamespaces } from './spec/namespaces.ts'
+import { sandboxSysctls } from './spec/sysctl.ts'
 import { readStdin, writeStdout } from './standard-streams.ts'
 import { Share } from './storage/share.ts'
 import { Timeline } from './timeline.ts'
@@ -47,6 +49,7 @@ export function start(flags: Flags, timeline: Timeline): void {
   }
   if (isServed(path)) return answer()
   if (sandboxId !== flags.id) throw new Fault(`sandbox ${sandboxId} of container ${flags.id} is not running`)
+  refuseHostNamespaces(bundle.spec.linux?.namespaces ?? [])
   const config = loadConfig(bootstrap.configPath || env.get('KATA_TS_CONFIG'))
   const state = stateDir(stateRoot, flags.namespace, sandboxId)
   endFormer(flags, state, path)
@@ -56,12 +59,12 @@ export function start(flags: Flags, timeline: Timeline): void {
   sys.setFatalLog(logFd)
   const log = createLog({ fd: logFd, level, fields: { namespace: flags.namespace, sandbox: sandboxId } })
   const withGuest = config.hypervisor.type !== 'none'
+  const sysctls = withGuest ? sandboxSysctls(bundle.spec.linux?.sysctl ?? {}, { isPause: isPauseBundle(bundle) }) : {}
   const made = makeState(state, path, withGuest, made => createHypervisor(config, { id: sandboxId, stateDir: state, shareDir: made.share.dir, journal: made.journal, log, timeline }))
   if (forkDaemon() !== 0) return answer()
   made.journal.recordProcess(sys.getpid())
   const forward = bootstrap.ttrpcAddress ? forwardTo(bootstrap.ttrpcAddress) : publishWith(flags.publishBinary, flags.address, sys.environ())
-  const hostname = bundle.spec.hostname ?? ''
-  serve({ namespace: flags.namespace, sandboxId, hostname, config, stateDir: state, bundlePath: bundle.path, socketPath: path, ...made, forward, log, timeline })
+  serve({ namespace: flags.namespace, sandboxId, hostname: bundle.spec.hostname ?? '', sysctls, config, stateDir: state, bundlePath: bundle.path, socketPath: path, ...made, forward, log, timeline })
 }
 
 function environment(): Map<string, string> {

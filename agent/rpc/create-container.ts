@@ -1,4 +1,5 @@
 import * as sys from 'native:sys'
+import { SIGKILL } from '../../native/ts/constants/signal.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import type { CreateContainerRequest, CreateContainerResponse, Stdio as StdioRequest } from '../../protocol/gen/agent.ts'
 import { parseSpec } from '../../protocol/oci/parse.ts'
@@ -7,6 +8,7 @@ import { Container } from '../container/container.ts'
 import { requireIdentifier } from '../identifier.ts'
 import { invalid } from '../refusal.ts'
 import { SandboxContainer } from '../sandbox/container.ts'
+import { PodPidNamespace } from '../sandbox/pid-namespace.ts'
 import { type ProcessNames, SandboxProcess } from '../sandbox/process.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { Stdio } from '../streams/stdio.ts'
@@ -22,7 +24,7 @@ export async function createContainer(sandbox: Sandbox, request: CreateContainer
   const spec = withTerminal(parseSpec(sys.utf8Decode(request.spec, 0, request.spec.length)), request.stdio)
   const init = openProcess(sandbox, { containerId: id, execId: '' }, request.stdio)
   using _held = init.hold()
-  const made = make(sandbox, id, spec, init)
+  const made = make(sandbox, { id, spec, pidNamespace: pidNamespacePath(sandbox, request) }, init)
   const known = new SandboxContainer(id, init, made.then(() => {}, () => {}))
   sandbox.add(known)
   try {
@@ -43,18 +45,38 @@ export function openProcess(sandbox: Sandbox, names: ProcessNames, stdio: StdioR
   return new SandboxProcess(names, Stdio.open(what, stdio ?? noStdio, { streams, events }), events)
 }
 
-function make(sandbox: Sandbox, id: string, spec: Spec, init: SandboxProcess): Promise<Container> {
+/** What a container is made of, beside its stdio. */
+interface Plan {
+  id: string
+  spec: Spec
+  /** To join; undefined: its own. */
+  pidNamespace: string | undefined
+}
+
+/** The PID namespace that the request names. Throws Refusal for a container that has no process. */
+function pidNamespacePath(sandbox: Sandbox, { podPidNamespace, targetContainerId }: CreateContainerRequest): string | undefined {
+  if (targetContainerId !== '') return `/proc/${sandbox.container(targetContainerId).init.process.pid}/ns/pid`
+  if (!podPidNamespace) return undefined
+  sandbox.pidNamespace ??= new PodPidNamespace()
+  return sandbox.pidNamespace.path()
+}
+
+function make(sandbox: Sandbox, { id, spec, pidNamespace }: Plan, init: SandboxProcess): Promise<Container> {
   const { reaper, log, cgroupPath } = sandbox.parts
   return reaper.birth(async () => {
     const container = await create()
-    init.run(container.init, reaper)
+    // In a PID namespace of others, what it started outlives it: no other process may.
+    const ended = pidNamespace === undefined ? undefined : () => container.cgroup.killAll(SIGKILL)
+    init.run(container.init, reaper, ended)
     return container
   })
 
   async function create(): Promise<Container> {
     try {
       return await Container.create({
-        id, spec, bundle: '/', io: init.stdio.takeIo(), cgroupPath: cgroupPath(id), warn: message => log.warn(message, { container: id }),
+        id, spec, bundle: '/', io: init.stdio.takeIo(), cgroupPath: cgroupPath(id),
+        ...(pidNamespace === undefined ? {} : { namespaces: { pid: pidNamespace } }),
+        warn: message => log.warn(message, { container: id }),
       })
     } catch (cause) {
       throw new Fault(`create container ${id}`, { cause })

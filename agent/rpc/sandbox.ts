@@ -31,6 +31,7 @@ export async function destroySandbox(sandbox: Sandbox): Promise<object> {
     for (const { id } of sandbox.containers) await deleteContainer(sandbox, { containerId: id, force: true }).catch(complain)
   }
   try {
+    sandbox.pidNamespace?.end()
     releaseMachine()
   } catch (cause) {
     complain(cause)

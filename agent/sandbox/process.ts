@@ -49,13 +49,14 @@ export class SandboxProcess {
     this.#onGone = gone
   }
 
-  /** Takes ownership of `process`, whose exit is from now on this object's to tell. */
-  run(process: ContainerProcess, reaper: Reaper): void {
+  /** Takes ownership of `process`, whose exit is from now on this object's to tell; `ended` is called before. */
+  run(process: ContainerProcess, reaper: Reaper, ended: () => void = () => {}): void {
     this.#state = { is: 'alive', process }
     const master = process.takeTerminal()
     if (master) this.stdio.attachTerminal(master)
     reaper.claim(process.pid, exit => {
       this.#state = { is: 'exited', process, exit }
+      ended()
       this.#tell()
     })
   }

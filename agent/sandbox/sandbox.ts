@@ -7,6 +7,7 @@ import type { Reaper } from '../pid1/reaper.ts'
 import { alreadyExists, notFound, wrongState } from '../refusal.ts'
 import type { Streams } from '../streams/streams.ts'
 import type { SandboxContainer } from './container.ts'
+import type { PodPidNamespace } from './pid-namespace.ts'
 
 /** What the agent's parts are, made once at start-up. */
 export interface AgentParts {
@@ -37,6 +38,8 @@ export class Sandbox {
   #state: State = 'new'
   #service: Promise<ContainerService> | undefined
   readonly #containers = new Map<string, SandboxContainer>()
+  /** Of the containers that are to share one. */
+  pidNamespace: PodPidNamespace | undefined
 
   constructor(readonly parts: AgentParts) {}
 

@@ -7,9 +7,19 @@ import type { HostHooks } from '../spec/hooks.ts'
 /** Exec processes of one container that may exist at a time: each costs streams and descriptors on the host. */
 const maxExecs = 1024
 
+/** What stands for a container on the host: the VMM for the sandbox's own, a placeholder for each other one. */
+export interface HostProcess {
+  readonly pid: number
+  /** Ends it where it is the container's alone. */
+  end?(): Promise<void>
+}
+
 export interface ContainerParts {
   id: string
+  /** A pod's pause container has no process in the guest: the shim plays it (task-service/pause-container.ts). */
+  isPause?: boolean
   bundle: string
+  host: HostProcess
   annotations: Record<string, string>
   init: Process
   hooks: HostHooks
@@ -20,6 +30,7 @@ export interface ContainerParts {
 /** One container of the sandbox, with its init and its execs. */
 export class Container {
   readonly id: string
+  readonly isPause: boolean
   readonly bundle: string
   readonly annotations: Record<string, string>
   readonly init: Process
@@ -27,15 +38,28 @@ export class Container {
   paused = false
   /** OCI Process of each added exec, until it is started. */
   readonly execs = new Map<string, { process: Process; spec: Uint8Array }>()
+  readonly #host: HostProcess
   readonly #owner: Owner
 
   constructor(parts: ContainerParts) {
     this.id = parts.id
+    this.isPause = parts.isPause ?? false
     this.bundle = parts.bundle
+    this.#host = parts.host
     this.annotations = parts.annotations
     this.init = parts.init
     this.hooks = parts.hooks
     this.#owner = parts.owner
+  }
+
+  /** Its pid on the host, in whatever containerd is told; its execs' too. */
+  get pid(): number {
+    return this.#host.pid
+  }
+
+  /** Its init has ended: the host's process list must not show it any more. */
+  async ended(): Promise<void> {
+    await this.#host.end?.()
   }
 
   /** The process that a request means; empty: init. Throws Refusal. */

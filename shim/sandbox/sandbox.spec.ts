@@ -9,7 +9,7 @@ import type { SandboxPorts } from './ports.ts'
 import { Sandbox, type SandboxIdentity } from './sandbox.ts'
 import { canMove, type SandboxStateName } from './state.ts'
 
-const identity: SandboxIdentity = { id: 's1', namespace: 'default', hostname: '', shareTag: 'kata-ts', logLevel: 'info', agentTimeoutMs: 1000 }
+const identity: SandboxIdentity = { id: 's1', namespace: 'default', hostname: '', sysctls: {}, shareTag: 'kata-ts', logLevel: 'info', agentTimeoutMs: 1000 }
 
 type Step = 'launch' | 'acceptAgent' | 'agent' | 'createSandbox'
 

@@ -5,6 +5,7 @@ import { Owner } from '../../native/ts/owner.ts'
 import { Code } from '../../protocol/ttrpc/status.ts'
 import { type AgentClient, AgentError } from '../agent-client.ts'
 import { Refusal } from '../refusal.ts'
+import type { PidOwner } from '../spec/pid-namespace.ts'
 import type { OutputStream } from '../stdio/output.ts'
 import type { Container } from './container.ts'
 import type { SandboxPorts } from './ports.ts'
@@ -20,6 +21,8 @@ export interface SandboxIdentity {
   id: string
   namespace: string
   hostname: string
+  /** Of the namespaces that the sandbox's containers share; set once, before any of them. */
+  sysctls: Record<string, string>
   shareTag: string
   logLevel: string
   /** From VMM launch to the agent's call. */
@@ -88,6 +91,13 @@ export class Sandbox {
     const container = this.containers.get(id)
     if (!container || container.init.state.is === 'added') throw new Refusal('not-found', `container ${id} does not exist in sandbox ${this.identity.id}`)
     return container
+  }
+
+  /** Whom a pid of the host stands for: the pod (the VMM), a container that lives, or nobody of this sandbox. */
+  ownerOfPid(pid: number): PidOwner {
+    if (pid === this.pid) return { of: 'pod' }
+    const container = [...this.containers.values()].find(each => each.pid === pid && each.init.isAlive)
+    return container ? { of: 'container', id: container.id } : undefined
   }
 
   /** The output stream `id` of whichever process. */
@@ -161,7 +171,7 @@ export class Sandbox {
       entropy,
       shareTag: this.identity.shareTag,
       dns: [],
-      sysctls: {},
+      sysctls: this.identity.sysctls,
       logLevel: this.identity.logLevel,
     }
   }
@@ -179,14 +189,14 @@ export class Sandbox {
     log.error(story(fault))
     // Calls under way fail now, not at their timeouts.
     this.#agent?.[Symbol.dispose]()
-    for (const container of this.containers.values()) container.killed({ status: killedStatus, atNs: realtimeNs() })
+    this.#killAll()
     await hypervisor.stop().catch((cause: unknown) => log.error(`stopping what is left of the VM: ${story(cause)}`))
   }
 
   async #stop(): Promise<void> {
     const booting = this.#state.is === 'booting'
     this.#setState({ is: 'stopping' })
-    for (const container of this.containers.values()) container.killed({ status: killedStatus, atNs: realtimeNs() })
+    this.#killAll()
     // Start-up notices at its next step and releases what it took; the VMM's end makes that step come now.
     if (booting) await this.ports.hypervisor.stop()
     await this.#ready.catch(() => undefined)
@@ -194,6 +204,11 @@ export class Sandbox {
     await this.#releaseAll(this.#owner)
     await this.#releaseAll({ release: async () => this.ports.releaseState() })
     this.#setState({ is: 'stopped' })
+  }
+
+  /** The pod's first container ends last, as when Kubernetes stops it. */
+  #killAll(): void {
+    for (const container of [...this.containers.values()].reverse()) container.killed({ status: killedStatus, atNs: realtimeNs() })
   }
 
   async #releaseAll(owed: { release(): Promise<void> }): Promise<void> {

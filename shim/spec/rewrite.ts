@@ -4,12 +4,15 @@ import { rewriteDevices, rewriteResources } from './devices.ts'
 import { guestHooks } from './hooks.ts'
 import { rewriteMounts, type BindToGuest } from './mounts.ts'
 import { rewriteNamespaces } from './namespaces.ts'
+import { containerSysctls } from './sysctl.ts'
 
 export interface GuestSpecOptions {
   /** Root file system as the guest sees it. */
   rootPath: string
   /** Brings a host file or directory into the guest. */
   bind: BindToGuest
+  /** Set for the whole sandbox: not the container's to set again. */
+  sandboxSysctls?: Readonly<Record<string, string>>
   /** Told what was left out, one line each. */
   dropped: (what: string) => void
 }
@@ -37,7 +40,7 @@ export function guestSpec(spec: Spec, options: GuestSpecOptions): Spec {
     root: { ...spec.root, path: options.rootPath },
     mounts: rewriteMounts(spec.mounts ?? [], options.bind),
     ...(hooks ? { hooks } : {}),
-    linux: rewriteLinux(linux ?? {}, options.dropped),
+    linux: rewriteLinux(linux ?? {}, options),
   }
 }
 
@@ -47,13 +50,14 @@ export function guestProcess<P extends { apparmorProfile?: unknown; selinuxLabel
   return rest
 }
 
-function rewriteLinux(linux: NonNullable<Spec['linux']>, dropped: (what: string) => void): NonNullable<Spec['linux']> {
-  const { cgroupsPath: _hostCgroup, mountLabel, intelRdt, resources, devices, namespaces, ...rest } = linux
+function rewriteLinux(linux: NonNullable<Spec['linux']>, { dropped, sandboxSysctls = {} }: GuestSpecOptions): NonNullable<Spec['linux']> {
+  const { cgroupsPath: _hostCgroup, mountLabel, intelRdt, resources, devices, namespaces, sysctl, ...rest } = linux
   if (mountLabel) dropped(`SELinux mount label ${mountLabel}: the guest has no SELinux`)
   if (intelRdt) dropped('Intel RDT settings: they name a host resource')
   return {
     ...rest,
     namespaces: rewriteNamespaces(namespaces ?? []),
+    ...(sysctl ? { sysctl: containerSysctls(sysctl, sandboxSysctls) } : {}),
     devices: rewriteDevices(devices ?? [], resources?.devices ?? [], dropped),
     ...(resources ? { resources: rewriteResources(resources, dropped) } : {}),
   }

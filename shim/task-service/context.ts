@@ -15,6 +15,6 @@ export interface TaskContext {
 }
 
 /** The state document that hooks of `container` are given. */
-export function hookState(sandbox: Sandbox, container: Container, status: HookState['status']): HookState {
-  return { id: container.id, status, pid: sandbox.pid, bundle: container.bundle, annotations: container.annotations }
+export function hookState(container: Container, status: HookState['status']): HookState {
+  return { id: container.id, status, pid: container.pid, bundle: container.bundle, annotations: container.annotations }
 }

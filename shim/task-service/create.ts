@@ -1,21 +1,31 @@
 import * as sys from 'native:sys'
+import { SIGKILL } from '../../native/ts/constants/signal.ts'
+import { story } from '../../native/ts/fault.ts'
 import { Owner } from '../../native/ts/owner.ts'
 import type { CreateTaskRequest, CreateTaskResponse } from '../../protocol/gen/task.ts'
 import type { Spec } from '../../protocol/oci/spec.ts'
 import type { AgentClient } from '../agent-client.ts'
-import { type Bundle, readBundle } from '../bundle.ts'
+import { type Bundle, isPauseBundle, readBundle } from '../bundle.ts'
 import { isIdentifier } from '../flags.ts'
 import { runHooks } from '../host-hooks.ts'
 import { Process } from '../process/process.ts'
 import { Refusal } from '../refusal.ts'
-import { Container } from '../sandbox/container.ts'
+import { Container, type HostProcess } from '../sandbox/container.ts'
+import { Placeholder } from '../sandbox/placeholder.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { hostHooks } from '../spec/hooks.ts'
+import { type PidNamespace, pidNamespaceOf } from '../spec/pid-namespace.ts'
 import { guestSpec } from '../spec/rewrite.ts'
 import { Stdio } from '../stdio/stdio.ts'
 import { forwardStdinEnd } from './close-io.ts'
 import { exitFields } from './exit-fields.ts'
 import { hookState, type TaskContext } from './context.ts'
+
+/** What the agent is told of a container beside its streams. */
+interface GuestContainer {
+  spec: Spec
+  pid: PidNamespace
+}
 
 /**
  * Create: makes the container up to `created`.
@@ -24,31 +34,48 @@ import { hookState, type TaskContext } from './context.ts'
  *     ─▶ createRuntime hooks ─▶ streams connected and CreateContainer, together ─▶ /tasks/create
  *
  * The host's part runs while the guest still boots. Whatever fails, all of it is released.
+ *
+ * Of a pod's pause container nothing goes to the guest, and its rootfs stays unmounted (pause-container.ts); the answer
+ * waits for the guest all the same, so that a VM that does not boot is an error of the pod and not of its first container.
  */
 export async function create(context: TaskContext, request: CreateTaskRequest): Promise<CreateTaskResponse> {
   const { sandbox } = context
   requireServable(sandbox, request)
   await using owner = new Owner()
   const bundle = readBundle(request.bundle)
+  const isPause = isPauseBundle(bundle)
   const init = await openInit(context, request, owner)
+  const host = hostProcess(sandbox, request.id, owner)
   const shared = owner.move()
   const container = new Container({
-    id: request.id, bundle: bundle.path, annotations: bundle.annotations, init, hooks: hostHooks(bundle.spec.hooks), owner: shared,
+    id: request.id, isPause, bundle: bundle.path, host, annotations: bundle.annotations, init, hooks: hostHooks(bundle.spec.hooks), owner: shared,
   })
   sandbox.containers.set(container.id, container)
   owner.defer('container', () => {
     sandbox.containers.delete(container.id)
     return container.release()
   })
-  const guest = putIntoShare(sandbox, request, bundle, shared)
+  const guest = isPause ? undefined : putIntoShare(sandbox, request, bundle, shared)
   sandbox.ports.timeline.mark('rootfs')
   const agent = await sandbox.agent()
-  await runHooks(container.hooks.create, 'createRuntime', hookState(sandbox, container, 'creating'))
-  await createInGuest(sandbox, agent, container, guest, request.terminal)
+  await runHooks(container.hooks.create, 'createRuntime', hookState(container, 'creating'))
+  if (guest) await createInGuest(sandbox, agent, container, guest, request.terminal)
   owner.move()
   sandbox.ports.timeline.mark('create')
   announce(context, container, request)
-  return { pid: sandbox.pid }
+  return { pid: container.pid }
+}
+
+/** The VMM for the sandbox's own container, a process of its own for every other one; `owner` owes its end. */
+function hostProcess(sandbox: Sandbox, id: string, owner: Owner): HostProcess {
+  if (id === sandbox.identity.id) return sandbox
+  const placeholder = Placeholder.start(id, () => {
+    // Killing the pid that a runtime tells kills the container: so it is with every other runtime.
+    sandbox.liveAgent?.signalProcess({ containerId: id, execId: '', signal: SIGKILL, all: false })
+      .catch((error: unknown) => sandbox.ports.log.warn(`the placeholder was killed: ${story(error)}`, { container: id }))
+  })
+  owner.defer(`placeholder of ${id}`, () => placeholder.end())
+  return placeholder
 }
 
 function requireServable(sandbox: Sandbox, request: CreateTaskRequest): void {
@@ -67,7 +94,7 @@ async function openInit(context: TaskContext, request: CreateTaskRequest, owner:
 }
 
 /** Mounts rootfs and binds; gives the spec that the guest is sent. `owner` owes their removal. */
-function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bundle, owner: Owner): Spec {
+function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bundle, owner: Owner): GuestContainer {
   const { spec } = bundle
   const { share, log } = sandbox.ports
   // A sandbox that failed has no share any more: its own error is the one to tell.
@@ -77,14 +104,17 @@ function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bund
   const hostRoot = given.startsWith('/') ? given : `${bundle.path}/${given}`
   // Without mounts the root file system is a directory that the client prepared (`ctr run --rootfs`).
   const mounts = request.rootfs.length > 0 ? request.rootfs : [{ type: 'bind', source: hostRoot, target: '', options: ['rbind'] }]
-  return guestSpec(spec, {
+  const pid = pidNamespaceOf(spec.linux?.namespaces ?? [], pid => sandbox.ownerOfPid(pid))
+  const rewritten = guestSpec(spec, {
     rootPath: share.addRootfs(request.id, mounts),
     bind: (source, options) => share.addBind(request.id, source, options),
+    sandboxSysctls: sandbox.identity.sysctls,
     dropped: what => log.info(`left out of the guest's spec: ${what}`, { container: request.id }),
   })
+  return { spec: rewritten, pid }
 }
 
-async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Container, spec: Spec, terminal: boolean): Promise<void> {
+async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Container, { spec, pid }: GuestContainer, terminal: boolean): Promise<void> {
   const { stdio } = container.init
   try {
     await Promise.all([
@@ -93,6 +123,8 @@ async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Co
         containerId: container.id,
         spec: sys.utf8Encode(JSON.stringify(spec)),
         stdio: { ...stdio.streams, ...container.init.size, terminal },
+        podPidNamespace: pid.of === 'pod',
+        targetContainerId: pid.of === 'container' ? pid.id : '',
       }),
     ])
   } catch (error) {
@@ -104,14 +136,17 @@ async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Co
 
 function announce(context: TaskContext, container: Container, request: CreateTaskRequest): void {
   const { sandbox, events } = context
-  container.init.onExit(exit => events.publish('exit', { containerId: container.id, id: container.id, pid: sandbox.pid, ...exitFields(exit) }))
+  container.init.onExit(exit => {
+    events.publish('exit', { containerId: container.id, id: container.id, pid: container.pid, ...exitFields(exit) })
+    void container.ended().catch((error: unknown) => sandbox.ports.log.warn(story(error), { container: container.id }))
+  })
   events.publish('create', {
     containerId: container.id,
     bundle: container.bundle,
     rootfs: request.rootfs,
     io: { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal: request.terminal },
     checkpoint: '',
-    pid: sandbox.pid,
+    pid: container.pid,
   })
   container.init.created()
   forwardStdinEnd(sandbox, container.init)

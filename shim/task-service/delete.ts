@@ -8,16 +8,16 @@ import { Refusal } from '../refusal.ts'
 import type { Container } from '../sandbox/container.ts'
 import { hookState, type TaskContext } from './context.ts'
 import { exitFields } from './exit-fields.ts'
+import { signalPause } from './pause-container.ts'
 
 /** How long a container that was created and never started may take to die. */
 const killTimeoutMs = 5_000
 
 /** Delete: of an exec, or of a container that has stopped (or was never started) with all it holds. */
 export async function remove(context: TaskContext, request: DeleteRequest): Promise<DeleteResponse> {
-  const { sandbox } = context
-  const container = sandbox.container(request.id)
+  const container = context.sandbox.container(request.id)
   const exit = await (request.execId === '' ? deleteContainer(context, container) : deleteExec(container, request.execId))
-  return { pid: sandbox.pid, ...exitFields(exit) }
+  return { pid: container.pid, ...exitFields(exit) }
 }
 
 async function deleteExec(container: Container, execId: string): Promise<ProcessExit> {
@@ -43,16 +43,18 @@ async function deleteContainer(context: TaskContext, container: Container): Prom
   // Nothing is lost: what processes wrote went to the host when they closed it, and they have ended. Without a VM
   // the agent is asked: cgroups on the host do not go with it.
   const last = container.id === sandbox.identity.id && sandbox.containers.size === 1
-  if (!last || !sandbox.ports.hypervisor.ownKernel) await sandbox.liveAgent?.deleteContainer({ containerId: container.id, force: true }).catch(complain)
-  await runHooks(container.hooks.poststop, 'poststop', hookState(sandbox, container, 'stopped')).catch(complain)
+  const goesWithVm = last && sandbox.ports.hypervisor.ownKernel
+  if (!container.isPause && !goesWithVm) await sandbox.liveAgent?.deleteContainer({ containerId: container.id, force: true }).catch(complain)
+  await runHooks(container.hooks.poststop, 'poststop', hookState(container, 'stopped')).catch(complain)
   sandbox.containers.delete(container.id)
   await container.release().catch(complain)
   if (last) void sandbox.stop()
-  events.publish('delete', { containerId: container.id, id: container.id, pid: sandbox.pid, ...exitFields(exit) })
+  events.publish('delete', { containerId: container.id, id: container.id, pid: container.pid, ...exitFields(exit) })
   return exit
 }
 
 async function killCreated({ sandbox }: TaskContext, container: Container): Promise<void> {
+  if (container.isPause) return signalPause(container, SIGKILL)
   const agent = await sandbox.agent()
   await agent.signalProcess({ containerId: container.id, execId: '', signal: SIGKILL, all: false })
   await within(container.init.wait(), killTimeoutMs, `end of container ${container.id}`)

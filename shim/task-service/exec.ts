@@ -8,6 +8,7 @@ import { guestProcess } from '../spec/rewrite.ts'
 import { Stdio } from '../stdio/stdio.ts'
 import { exitFields } from './exit-fields.ts'
 import type { TaskContext } from './context.ts'
+import { noProcesses } from './pause-container.ts'
 
 /** Exec: adds a process to a running container; Start lets it run. */
 export async function exec(context: TaskContext, request: ExecProcessRequest): Promise<Record<string, never>> {
@@ -15,6 +16,7 @@ export async function exec(context: TaskContext, request: ExecProcessRequest): P
   const container = sandbox.container(request.id)
   const { id: containerId, execId, stdin, stdout, stderr, terminal } = request
   if (!isIdentifier(execId)) throw new Refusal('invalid', `exec id ${JSON.stringify(execId)} is not an identifier`)
+  if (container.isPause) throw noProcesses(container, 'exec')
   if (container.init.state.is !== 'running') throw new Refusal('precondition', `container ${containerId} is not running`)
   container.requireExecRoom(execId)
   const spec = execSpec(request)
@@ -29,7 +31,7 @@ export async function exec(context: TaskContext, request: ExecProcessRequest): P
     throw error
   }
   const process = new Process({ containerId, execId }, stdio)
-  process.onExit(exit => events.publish('exit', { containerId, id: execId, pid: sandbox.pid, ...exitFields(exit) }))
+  process.onExit(exit => events.publish('exit', { containerId, id: execId, pid: container.pid, ...exitFields(exit) }))
   container.execs.set(execId, { process, spec })
   events.publish('exec-added', { containerId, execId })
   return {}

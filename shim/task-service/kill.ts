@@ -1,6 +1,7 @@
 import type { KillRequest } from '../../protocol/gen/task.ts'
 import { Refusal } from '../refusal.ts'
 import type { TaskContext } from './context.ts'
+import { signalPause } from './pause-container.ts'
 
 /** Largest signal number of Linux (signal(7), SIGRTMAX). */
 const maxSignal = 64
@@ -12,6 +13,10 @@ export async function kill({ sandbox }: TaskContext, request: KillRequest): Prom
   if (request.signal > maxSignal) throw new Refusal('invalid', `signal ${request.signal} does not exist`)
   if (process.state.is === 'added') throw new Refusal('precondition', `${process.what} is not started`)
   if (!process.isAlive) throw new Refusal('not-found', `${process.what}: process already finished`)
+  if (container.isPause) {
+    signalPause(container, request.signal)
+    return {}
+  }
   const agent = await sandbox.agent()
   await agent.signalProcess({ containerId: container.id, execId: request.execId, signal: request.signal, all: request.all })
   return {}

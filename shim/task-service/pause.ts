@@ -2,6 +2,7 @@ import type { PauseRequest, ResumeRequest } from '../../protocol/gen/task.ts'
 import type { Container } from '../sandbox/container.ts'
 import { Refusal } from '../refusal.ts'
 import type { TaskContext } from './context.ts'
+import { noProcesses } from './pause-container.ts'
 
 /** Pause: freezes the container's cgroup in the guest; other containers of the sandbox go on. */
 export async function pause({ sandbox, events }: TaskContext, request: PauseRequest): Promise<Record<string, never>> {
@@ -26,6 +27,7 @@ export async function resume({ sandbox, events }: TaskContext, request: ResumeRe
 }
 
 function running(container: Container): Container {
+  if (container.isPause) throw noProcesses(container, 'pausing')
   const { is } = container.init.state
   if (is !== 'running') throw new Refusal('precondition', `container ${container.id} is ${is}, not running`)
   return container

@@ -1,71 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Fd } from '../../native/ts/fd.ts'
 import { fake } from '../../native/ts/fake/sys.ts'
 import { Status } from '../../protocol/gen/process.ts'
-import { TaskDefinition } from '../../protocol/gen/task.ts'
 import { packJson } from '../../protocol/any.ts'
-import { connect, createClient } from '../../protocol/ttrpc/client.ts'
 import { Code, RpcError } from '../../protocol/ttrpc/status.ts'
-import { AgentClient } from '../agent-client.ts'
-import { AgentDouble, memoryPair } from '../agent-double.ts'
-import type { Hypervisor, VmmExit } from '../hypervisor/hypervisor.ts'
-import { silentLog } from '../log.ts'
-import { Sandbox } from '../sandbox/sandbox.ts'
-import type { Share } from '../storage/share.ts'
-import { Timeline } from '../timeline.ts'
-import { taskServer } from './service.ts'
-
-const spec = {
-  ociVersion: '1.1.0', root: { path: 'rootfs' }, process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 } },
-  linux: { namespaces: ['pid', 'network', 'ipc', 'uts', 'mount'].map(type => ({ type })) },
-}
-
-/** A shim without host and guest: containerd's client at one end, an agent double at the other. */
-class Shim {
-  readonly told: string[] = []
-  readonly share = new Set<string>()
-  exited = false
-  killVmm: (exit: VmmExit) => void = () => {}
-  readonly sandbox: Sandbox
-  readonly task
-
-  constructor(readonly agent: AgentDouble = new AgentDouble(), sandboxId = 's', ownKernel = true) {
-    const vmm = new Promise<VmmExit>(resolve => { this.killVmm = resolve })
-    const hypervisor: Hypervisor = {
-      ownKernel, pid: 4711, launch: async () => {}, acceptAgent: async () => ({}) as Fd, connect: async () => ({}) as Fd,
-      pause: async () => {}, resume: async () => {}, stop: async () => {}, wait: () => vmm, diagnosis: () => 'qemu said nothing',
-    }
-    const share = {
-      addRootfs: (id: string) => { this.share.add(id); return `/guest/${id}` },
-      addBind: () => '/guest/bind', remove: (id: string) => { this.share.delete(id) }, close: () => {},
-    } as unknown as Share // what the task service uses of it
-    const events = {
-      publish: (name: string, event: { containerId: string; id?: string; execId?: string; exitStatus?: number }) => {
-        this.told.push([name, event.containerId, event.execId ?? event.id, event.exitStatus].filter(part => part !== undefined).join(' '))
-      },
-    }
-    this.sandbox = new Sandbox({ id: sandboxId, namespace: 'n', hostname: '', shareTag: 't', logLevel: 'info', agentTimeoutMs: 1000 }, {
-      hypervisor, share, events, log: silentLog, timeline: new Timeline(), releaseState: () => {},
-      agent: () => {
-        const [ours, theirs] = memoryPair()
-        this.agent.serve(theirs)
-        return new AgentClient(ours)
-      },
-    })
-    const [client, server] = memoryPair()
-    taskServer({ sandbox: this.sandbox, events, namespace: 'n', env: [], exit: () => { this.exited = true } }).serve(server)
-    this.task = createClient(TaskDefinition, connect(client))
-  }
-
-  async create(id = 'c1'): Promise<void> {
-    await this.task.create({ id, bundle: '/b', rootfs: [{ type: 'bind', source: '/r', target: '', options: [] }] })
-  }
-
-  async running(id = 'c1'): Promise<void> {
-    await this.create(id)
-    await this.task.start({ id })
-  }
-}
+import { AgentDouble } from '../agent-double.ts'
+import { Shim, spec } from './shim-double.ts'
 
 const refused = (code: Code, text: string | RegExp): unknown => expect.objectContaining({ code, message: typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text) })
 const turns = async (): Promise<void> => { for (let turn = 0; turn < 50; turn++) await Promise.resolve() }
@@ -81,11 +20,12 @@ describe('task service', () => {
   it('runs a container from create to shutdown, with events in the order of the contract', async () => {
     const shim = new Shim()
     await shim.running()
-    expect(await shim.task.state({ id: 'c1' })).toMatchObject({ status: Status.RUNNING, pid: 4711 })
+    const { pid } = await shim.task.state({ id: 'c1' })
+    expect(await shim.task.state({ id: 'c1' })).toMatchObject({ status: Status.RUNNING, pid })
     const waiting = shim.task.wait({ id: 'c1' })
     shim.agent.exit('c1', '', 3)
     expect(await waiting).toMatchObject({ exitStatus: 3 })
-    expect(await shim.task.delete({ id: 'c1' })).toMatchObject({ exitStatus: 3, pid: 4711 })
+    expect(await shim.task.delete({ id: 'c1' })).toMatchObject({ exitStatus: 3, pid })
     await shim.task.shutdown({ id: 'c1' })
     expect(shim.told).toEqual(['create c1', 'start c1', 'exit c1 c1 3', 'delete c1 c1 3'])
     expect(shim.agent.calls).toEqual(expect.arrayContaining(['createSandbox', 'createContainer c1', 'startContainer c1', 'deleteContainer c1']))
@@ -156,7 +96,7 @@ describe('task service', () => {
   })
 
   it('ends every process with 137 when the VMM dies, execs first, and stays for delete and shutdown', async () => {
-    const shim = new Shim()
+    const shim = new Shim(new AgentDouble(), 'c1')
     await shim.running()
     await shim.task.exec({ id: 'c1', execId: 'e1', spec: packJson('process', { args: ['sleep'], cwd: '/', user: { uid: 0, gid: 0 } }) })
     await shim.task.start({ id: 'c1', execId: 'e1' })

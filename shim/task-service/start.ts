@@ -9,7 +9,7 @@ import { hookState, type TaskContext } from './context.ts'
 export async function start(context: TaskContext, request: StartRequest): Promise<StartResponse> {
   const container = context.sandbox.container(request.id)
   await (request.execId === '' ? startInit(context, container) : startExec(context, container, request.execId))
-  return { pid: context.sandbox.pid }
+  return { pid: container.pid }
 }
 
 async function startInit({ sandbox, events }: TaskContext, container: Container): Promise<void> {
@@ -18,7 +18,7 @@ async function startInit({ sandbox, events }: TaskContext, container: Container)
   init.stdio.stdin?.start()
   init.starting()
   try {
-    await agent.startContainer({ containerId: container.id })
+    if (!container.isPause) await agent.startContainer({ containerId: container.id })
   } catch (error) {
     init.failed()
     throw error
@@ -27,10 +27,10 @@ async function startInit({ sandbox, events }: TaskContext, container: Container)
   init.running()
   sandbox.ports.timeline.mark('start')
   sandbox.ports.timeline.report(sandbox.ports.log)
-  events.publish('start', { containerId: container.id, pid: sandbox.pid })
+  events.publish('start', { containerId: container.id, pid: container.pid })
   init.announced()
   // The lifecycle lets poststart hooks fail without failing the container (runtime.md, step 9).
-  await runHooks(container.hooks.poststart, 'poststart', hookState(sandbox, container, 'running'))
+  await runHooks(container.hooks.poststart, 'poststart', hookState(container, 'running'))
     .catch((error: unknown) => sandbox.ports.log.warn(story(error), { container: container.id }))
 }
 
@@ -57,6 +57,6 @@ async function startExec({ sandbox, events }: TaskContext, container: Container,
   if (process.state.is !== 'starting') throw sandbox.unavailable()
   process.running()
   forwardStdinEnd(sandbox, process)
-  events.publish('exec-started', { containerId: container.id, execId, pid: sandbox.pid })
+  events.publish('exec-started', { containerId: container.id, execId, pid: container.pid })
   process.announced()
 }

@@ -22,7 +22,7 @@ export async function state({ sandbox }: TaskContext, request: StateRequest): Pr
   return {
     id: request.id,
     bundle: container.bundle,
-    pid: sandbox.pid,
+    pid: container.pid,
     status: is === 'running' && container.paused ? Status.PAUSED : statuses[is],
     stdin,
     stdout,

@@ -11,6 +11,7 @@ const noLimit = 0xffff_ffff_ffff_ffffn
 /** Stats: the container's cgroup v2 figures in the guest, as containerd, `ctr task metrics` and Docker read them. */
 export async function stats({ sandbox }: TaskContext, request: StatsRequest): Promise<StatsResponse> {
   const container = sandbox.container(request.id)
+  if (container.isPause) return { stats: packAny('io.containerd.cgroups.v2.Metrics', Metrics, message(Metrics, {})) }
   const agent = await sandbox.agent()
   const answer = await agent.statsContainer({ containerId: container.id })
   return { stats: packAny('io.containerd.cgroups.v2.Metrics', Metrics, metrics(answer)) }

@@ -9,6 +9,8 @@ import type { TaskContext } from './context.ts'
 export async function update({ sandbox }: TaskContext, request: UpdateTaskRequest): Promise<Record<string, never>> {
   const container = sandbox.container(request.id)
   if (!container.init.isAlive) throw new Refusal('precondition', `container ${container.id} is ${container.init.state.is}`)
+  // Limits of nothing: a pod's own are its VM's size.
+  if (container.isPause) return {}
   const bytes = request.resources?.value ?? new Uint8Array(0)
   const resources = rewriteResources(parseResources(sys.utf8Decode(bytes, 0, bytes.length)), what =>
     sandbox.ports.log.info(`left out of an update: ${what}`, { container: container.id }))

@@ -112,10 +112,10 @@ export class Streams {
 }
 
 /** Creates and starts a container; `finish` waits for its exit and every byte of output, and deletes it. */
-export async function run(guest: AgentEnd, id: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean; resources?: object; exec?: boolean } = {}) {
+export async function run(guest: AgentEnd, id: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean; resources?: object; pid?: { podPidNamespace?: true; targetContainerId?: string } } = {}) {
   const streams = await Streams.open(guest, options)
   await streams.orClose(async () => {
-    await guest.agent.createContainer({ containerId: id, spec: encode(specOf(guest.surroundings.rootfs, args, options.terminal, options.resources)), stdio: streams.request })
+    await guest.agent.createContainer({ containerId: id, spec: encode(specOf(guest.surroundings.rootfs, args, options.terminal, options.resources)), stdio: streams.request, ...options.pid })
     await guest.agent.startContainer({ containerId: id })
   })
   const finish = async (): Promise<Ended> => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { NamespaceType } from '../../../protocol/oci/linux.ts'
-import { checkSysctls, sysctlPath } from './sysctl.ts'
+import { sysctlPath } from '../../../protocol/oci/sysctl.ts'
+import { checkSysctls } from './sysctl.ts'
 
 const separate = new Set<NamespaceType>(['ipc', 'network', 'uts'])
 
