@@ -20,6 +20,10 @@ import { pathOfAddress, socketPath, stateDir, stateRoot } from './paths.ts'
 import { serve } from './serve.ts'
 import { refuseHostNamespaces } from './spec/namespaces.ts'
 import { sandboxSysctls } from './spec/sysctl.ts'
+=======
+import { limitsOf } from './resources/limits.ts'
+import { sandboxConfig } from './resources/sandbox-config.ts'
+>>>>>>> d620b40 (Size a sandbox's VM by its pod's limits, within what the operator allows)
 import { readStdin, writeStdout } from './standard-streams.ts'
 import { Share } from './storage/share.ts'
 import { Timeline } from './timeline.ts'
@@ -49,8 +53,9 @@ export function start(flags: Flags, timeline: Timeline): void {
   }
   if (isServed(path)) return answer()
   if (sandboxId !== flags.id) throw new Fault(`sandbox ${sandboxId} of container ${flags.id} is not running`)
+<<<<<<< HEAD
   refuseHostNamespaces(bundle.spec.linux?.namespaces ?? [])
-  const config = loadConfig(bootstrap.configPath || env.get('KATA_TS_CONFIG'))
+  const { config, notes } = sandboxConfig(loadConfig(bootstrap.configPath || env.get('KATA_TS_CONFIG')), bundle.annotations, limitsOf(bundle.spec))
   const state = stateDir(stateRoot, flags.namespace, sandboxId)
   endFormer(flags, state, path)
   raiseOomScore()
@@ -58,6 +63,7 @@ export function start(flags: Flags, timeline: Timeline): void {
   const logFd = openLogSink(`${bundle.path}/log`).release()
   sys.setFatalLog(logFd)
   const log = createLog({ fd: logFd, level, fields: { namespace: flags.namespace, sandbox: sandboxId } })
+  for (const note of notes) log.warn(note)
   const withGuest = config.hypervisor.type !== 'none'
   const sysctls = withGuest ? sandboxSysctls(bundle.spec.linux?.sysctl ?? {}, { isPause: isPauseBundle(bundle) }) : {}
   const made = makeState(state, path, withGuest, made => createHypervisor(config, { id: sandboxId, stateDir: state, shareDir: made.share.dir, journal: made.journal, log, timeline }))

@@ -50,6 +50,22 @@ function program(fallback: string, about: string): Key<string> {
   }
 }
 
+/** A list of known names. */
+function names<const T extends string>(known: readonly T[], about: string): Key<readonly T[]> {
+  return {
+    fallback: [], about, allowed: `a list of ${known.map(name => `"${name}"`).join(', ')}`,
+    read: value => Array.isArray(value) && value.every((name: unknown) => known.some(each => each === name)) ? value as T[] : undefined, // every member was just found among them
+  }
+}
+
+/**
+ * What an operator may let a pod's annotations set: the guest's own size and how it is watched. Nothing that names a
+ * file, a program or an argument of the host.
+ */
+export const annotatable = [
+  'hypervisor.memory_mib', 'hypervisor.vcpus', 'hypervisor.machine', 'share.cache', 'agent.timeout_ms', 'log.level', 'debug.console',
+] as const
+
 function hasControl(value: string): boolean {
   return /[\u0000-\u001f\u007f]/.test(value)
 }
@@ -68,8 +84,11 @@ export const schema = {
     accelerator: oneOf('auto', ['auto', 'kvm', 'tcg'], 'auto: KVM where a trial guest runs, otherwise TCG with a warning'),
     cpu: text('', 'QEMU CPU model; empty: host under KVM, max under TCG'),
     // Below 64 MiB a kernel may end without a word: the limit is the place where the cause can be told.
-    memoryMib: integer(256, 64, 1024 * 1024, 'memory of a sandbox, MiB'),
-    vcpus: integer(1, 1, 255, 'virtual CPUs of a sandbox'),
+    memoryMib: integer(256, 64, 1024 * 1024, 'memory of a sandbox without a memory limit, MiB'),
+    memoryOverheadMib: integer(96, 48, 16 * 1024, 'memory that a sandbox with a memory limit has beside it, for the guest\'s kernel and agent, MiB'),
+    maxMemoryMib: integer(0, 0, 1024 * 1024, 'the most memory that a limit, an annotation or a resize gives a sandbox, MiB; 0: what the host has'),
+    vcpus: integer(1, 1, 255, 'virtual CPUs of a sandbox without a CPU limit; with one, the limit rounded up'),
+    maxVcpus: integer(0, 0, 255, 'the most virtual CPUs that a limit, an annotation or a resize gives a sandbox; 0: as many as the host has'),
     unprivileged: boolean(true, 'the VMM runs as a user of its own without capabilities'),
     sandbox: boolean(true, 'QEMU drops the system calls it does not need (-sandbox on)'),
   },
@@ -91,6 +110,9 @@ export const schema = {
   agent: {
     path: program('kata-ts-agent', 'the agent, where hypervisor.type is "none"'),
     timeoutMs: integer(60_000, 100, 3_600_000, 'time for the guest to boot and its agent to call, milliseconds'),
+  },
+  annotations: {
+    enable: names(annotatable, 'keys that a pod may set by its annotation io.kata-ts.config.KEY, each within the limits above'),
   },
   log: {
     level: oneOf('info', ['error', 'warn', 'info', 'debug'], 'least severe line that is logged'),

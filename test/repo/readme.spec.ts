@@ -9,7 +9,7 @@ const readme = readFileSync(join(top, 'README.md'), 'utf8')
 /** The configuration table as it has to stand in README: one row a key. */
 function configurationRows(): string[] {
   return Object.entries(schema).flatMap(([section, keys]) => Object.entries(keys).map(([name, key]) => {
-    const fallback = typeof key.fallback === 'string' ? `"${key.fallback}"` : String(key.fallback)
+    const fallback = JSON.stringify(key.fallback)
     return `| \`${section}.${tomlName(name)}\` | \`${fallback}\` | ${key.about.replaceAll('|', '\\|')} |`
   }))
 }
