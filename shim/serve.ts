@@ -13,6 +13,7 @@ import { EventPublisher, type Forward } from './events.ts'
 import { type Hypervisor, shareTag } from './hypervisor/hypervisor.ts'
 import type { Journal } from './journal.ts'
 import type { Log } from './log.ts'
+import type { HostCgroup } from './resources/host-cgroup.ts'
 import { Sandbox } from './sandbox/sandbox.ts'
 import type { Share } from './storage/share.ts'
 import { taskServer } from './task-service/service.ts'
@@ -30,6 +31,8 @@ export interface ServeOptions {
   listener: Fd
   socketPath: string
   share: Share
+  /** This process is in it. */
+  cgroup: HostCgroup | undefined
   /** Not launched yet. */
   hypervisor: Hypervisor
   journal: Journal
@@ -86,7 +89,8 @@ function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
   }, {
     hypervisor, share, events, log, timeline,
     agent: control => new AgentClient(new Connection(control)),
-    releaseState: () => {
+    releaseState: async () => {
+      await options.cgroup?.leave()
       journal.close()
       removeFile(options.socketPath)
       removeTree(stateDir)

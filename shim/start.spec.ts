@@ -22,6 +22,11 @@ function host(annotations: Record<string, string> = {}, linux: Linux = { namespa
   fake.put(`${bundle}/config.json`, JSON.stringify({ ociVersion: '1.1.0', annotations, root: { path: 'rootfs' }, process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 } }, linux }))
   fake.put('/proc/1/oom_score_adj', '-999\n')
   fake.put('/proc/self/oom_score_adj', '-999\n')
+  fake.put('/proc/self/mountinfo', '30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n')
+  fake.put('/proc/self/cgroup', '0::/system.slice/containerd.service\n')
+  fake.put('/sys/fs/cgroup/system.slice/containerd.service/cgroup.procs', '')
+  fake.onCall('mkdirat', makeDirectory)
+  fake.onCall('unlinkat', remove)
   fake.makeParents('/run/x')
   fake.onCall('getcwd', () => bundle)
   fake.onCall('getppid', () => 1)
@@ -35,9 +40,26 @@ function host(annotations: Record<string, string> = {}, linux: Linux = { namespa
   return { out: () => out }
 }
 
+/** mkdirat(2); in cgroupfs a directory comes with its files. */
+function makeDirectory(_dirfd: number, path: string, mode: number): number {
+  if (fake.nodes.has(path)) return -E.EEXIST
+  if (!fake.nodes.has(path.slice(0, path.lastIndexOf('/')) || '/')) return -E.ENOENT
+  fake.nodes.set(path, { kind: 'directory', mode })
+  if (path.startsWith('/sys/fs/cgroup/')) fake.put(`${path}/cgroup.procs`, '')
+  return 0
+}
+
+function remove(_dirfd: number, path: string): number {
+  fake.nodes.delete(`${path}/cgroup.procs`)
+  if (!fake.nodes.has(path)) return -E.ENOENT
+  if (fake.childrenOf(path).length > 0) return -E.ENOTEMPTY
+  fake.nodes.delete(path)
+  return 0
+}
+
 /** What a sandbox would leave on the host; `/` only had its propagation changed. */
 function left(): string[] {
-  return [...fake.nodes.keys()].filter(path => path.startsWith('/run/kata-ts/default/') || path.startsWith('/run/containerd/s/')).concat(fake.held().mounts.filter(target => target !== '/'))
+  return [...fake.nodes.keys()].filter(path => path.startsWith('/run/kata-ts/default/') || path.startsWith('/run/containerd/s/') || path.startsWith('/sys/fs/cgroup/kata-ts/s1')).concat(fake.held().mounts.filter(target => target !== '/'))
 }
 
 beforeEach(() => fake.reset())

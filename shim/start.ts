@@ -17,13 +17,13 @@ import type { Hypervisor } from './hypervisor/hypervisor.ts'
 import { Journal, readJournal } from './journal.ts'
 import { createLog, openLogSink } from './log.ts'
 import { pathOfAddress, socketPath, stateDir, stateRoot } from './paths.ts'
+import { hostCgroupPath } from './resources/cgroup-path.ts'
+import { HostCgroup } from './resources/host-cgroup.ts'
+import { limitsOf } from './resources/limits.ts'
+import { sandboxConfig } from './resources/sandbox-config.ts'
 import { serve } from './serve.ts'
 import { refuseHostNamespaces } from './spec/namespaces.ts'
 import { sandboxSysctls } from './spec/sysctl.ts'
-=======
-import { limitsOf } from './resources/limits.ts'
-import { sandboxConfig } from './resources/sandbox-config.ts'
->>>>>>> d620b40 (Size a sandbox's VM by its pod's limits, within what the operator allows)
 import { readStdin, writeStdout } from './standard-streams.ts'
 import { Share } from './storage/share.ts'
 import { Timeline } from './timeline.ts'
@@ -53,7 +53,6 @@ export function start(flags: Flags, timeline: Timeline): void {
   }
   if (isServed(path)) return answer()
   if (sandboxId !== flags.id) throw new Fault(`sandbox ${sandboxId} of container ${flags.id} is not running`)
-<<<<<<< HEAD
   refuseHostNamespaces(bundle.spec.linux?.namespaces ?? [])
   const { config, notes } = sandboxConfig(loadConfig(bootstrap.configPath || env.get('KATA_TS_CONFIG')), bundle.annotations, limitsOf(bundle.spec))
   const state = stateDir(stateRoot, flags.namespace, sandboxId)
@@ -66,7 +65,9 @@ export function start(flags: Flags, timeline: Timeline): void {
   for (const note of notes) log.warn(note)
   const withGuest = config.hypervisor.type !== 'none'
   const sysctls = withGuest ? sandboxSysctls(bundle.spec.linux?.sysctl ?? {}, { isPause: isPauseBundle(bundle) }) : {}
-  const made = makeState(state, path, withGuest, made => createHypervisor(config, { id: sandboxId, stateDir: state, shareDir: made.share.dir, journal: made.journal, log, timeline }))
+  // Without a VM the agent puts each container into a group of its own.
+  const cgroup = withGuest ? new HostCgroup(hostCgroupPath(bundle.spec.linux?.cgroupsPath, `/kata-ts/${sandboxId}`)) : undefined
+  const made = makeState({ state, path, withGuest, cgroup }, made => createHypervisor(config, { id: sandboxId, stateDir: state, shareDir: made.share.dir, journal: made.journal, log, timeline }))
   if (forkDaemon() !== 0) return answer()
   made.journal.recordProcess(sys.getpid())
   const forward = bootstrap.ttrpcAddress ? forwardTo(bootstrap.ttrpcAddress) : publishWith(flags.publishBinary, flags.address, sys.environ())
@@ -118,11 +119,20 @@ interface Made {
   listener: Fd
   journal: Journal
   share: Share
+  cgroup: HostCgroup | undefined
   hypervisor: Hypervisor
 }
 
+interface Wanted {
+  state: string
+  /** Of the socket. */
+  path: string
+  withGuest: boolean
+  cgroup: HostCgroup | undefined
+}
+
 /** Makes what the daemon starts with; when a step fails, the earlier ones are undone. */
-function makeState(state: string, path: string, withGuest: boolean, hypervisor: (made: Omit<Made, 'hypervisor'>) => Hypervisor): Made {
+function makeState({ state, path, withGuest, cgroup }: Wanted, hypervisor: (made: Omit<Made, 'hypervisor'>) => Hypervisor): Made {
   const undo: (() => void)[] = []
   try {
     makeDirectories(state.slice(0, state.lastIndexOf('/')), 0o711)
@@ -135,10 +145,13 @@ function makeState(state: string, path: string, withGuest: boolean, hypervisor: 
     undo.push(() => { removeFile(path) })
     const listener = listenUnix(path)
     sys.umask(0o022)
+    undo.push(() => cgroup?.leaveNow())
+    // Before anything is started: what this process forks is born in it.
+    cgroup?.enter(journal)
     enterMountNamespace()
     const share = Share.open(state, { withGuest })
     undo.push(() => share.close())
-    const made = { listener, journal, share }
+    const made = { listener, journal, share, cgroup }
     return { ...made, hypervisor: hypervisor(made) }
   } catch (error) {
     for (const step of undo.reverse()) step()

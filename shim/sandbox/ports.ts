@@ -15,6 +15,6 @@ export interface SandboxPorts {
   events: EventSink
   log: Log
   timeline: Timeline
-  /** Removes the state directory and the socket: the last thing of a sandbox on the host. */
-  releaseState: () => void
+  /** Removes the cgroup, the state directory and the socket: the last things of a sandbox on the host. */
+  releaseState: () => void | Promise<void>
 }

@@ -1,5 +1,6 @@
 import * as sys from 'native:sys'
 import { AT_FDCWD } from '../../../../native/ts/constants/fcntl.ts'
+import type { Hierarchy } from '../../../../native/ts/cgroup-mounts.ts'
 import { SIGKILL } from '../../../../native/ts/constants/signal.ts'
 import { E, SysError } from '../../../../native/ts/errno.ts'
 import { sleep } from '../../../../native/ts/clock.ts'
@@ -11,12 +12,6 @@ import { readIfAny, readPids } from '../values.ts'
 import { watchOomControl } from './oom.ts'
 import { applySettings } from './settings.ts'
 import { readStats } from './stats.ts'
-
-/** One mounted v1 hierarchy. */
-export interface Hierarchy {
-  controllers: string[]
-  mountPoint: string
-}
 
 /** How often a freezing cgroup is looked at: cgroup v1 tells of it in no other way. */
 const pollMs = 2

@@ -1,0 +1,130 @@
+import * as sys from 'native:sys'
+import { cgroupMounts, type CgroupMounts } from '../../native/ts/cgroup-mounts.ts'
+import { sleep } from '../../native/ts/clock.ts'
+import { AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
+import { E, isErrno, SysError } from '../../native/ts/errno.ts'
+import { exists, readText, removeDirectory, writeKernelFile } from '../../native/ts/file.ts'
+import type { Journal } from '../journal.ts'
+
+/** A killed VMM frees its memory before it leaves its cgroup. */
+const leaveLimitMs = 3_000
+const retryMs = 5
+
+/** One hierarchy's share of it. */
+interface Place {
+  /** Of the hierarchy. */
+  root: string
+  /** The sandbox's directory. */
+  directory: string
+  /** Where this process was before. */
+  former: string
+  /** Made by us, so ours to remove. */
+  made: boolean
+}
+
+/**
+ * The control group of a sandbox on the host. Everything that runs for the sandbox is in it: the shim enters before it
+ * starts anything, so VMM and daemons are born there. It sets no limits: a pod's are on the group above, which kubelet makes
+ * with the RuntimeClass's overhead in them; the containers' own hold in the guest. A limit here, too, would have the host kill the VMM for what
+ * one container did.
+ *
+ *   kubepods/burstable/pod<uid>     limits, by kubelet
+ *     └─ <sandbox id>               shim, VMM, virtiofsd, vsock daemon
+ */
+export class HostCgroup {
+  readonly #places: Place[] = []
+
+  /** Path below the root of each hierarchy. */
+  constructor(readonly path: string) {}
+
+  /**
+   * Makes the directories and moves this process into them. On a host without cgroups it does nothing.
+   * Throws SysError; what was made by then is for `leave` to remove.
+   */
+  enter(journal: Journal, mountinfo = readText('/proc/self/mountinfo')): void {
+    const membership = readText('/proc/self/cgroup', 64 * 1024)
+    for (const { root, name } of roots(cgroupMounts(mountinfo))) {
+      const place = { root, directory: `${root}${this.path}`, former: `${root}${pathIn(membership, name)}`, made: false }
+      this.#places.push(place)
+      place.made = this.#make(root, name, journal)
+      writeKernelFile(`${place.directory}/cgroup.procs`, String(sys.getpid()))
+    }
+  }
+
+  /** Moves this process back to where it came from, and removes what was made. Rejects when something stays. */
+  async leave(): Promise<void> {
+    for (const place of this.#places) returnFrom(place)
+    for (const { directory, made } of this.#places) if (made) await removeWhenEmpty(directory)
+  }
+
+  /** As leave, where nothing else has been in it yet. */
+  leaveNow(): void {
+    for (const place of this.#places) {
+      returnFrom(place)
+      if (place.made) removeDirectory(place.directory)
+    }
+  }
+
+  /** True when the directory is ours. One that is there already is entered and left alone: it belongs to whoever made it. */
+  #make(root: string, name: string, journal: Journal): boolean {
+    const names = this.path.split('/').filter(Boolean)
+    let at = root
+    let made = false
+    for (const [index, each] of names.entries()) {
+      const parent = at
+      at = `${at}/${each}`
+      if (exists(at)) continue
+      made = index === names.length - 1
+      // Parents stay, as with every runtime: others may be making theirs in them right now.
+      if (made) journal.record({ kind: 'cgroup', path: at })
+      makeDirectory(at)
+      // A new cpuset has neither CPUs nor memory nodes, and takes no process until it has both (cpusets.rst).
+      if (name.split(',').includes('cpuset')) for (const file of ['cpuset.cpus', 'cpuset.mems']) writeKernelFile(`${at}/${file}`, readText(`${parent}/${file}`, 64 * 1024).trim())
+    }
+    return made
+  }
+}
+
+/** The hierarchies that count: v1 ones with their controllers' names, or the unified one, whose name is empty (cgroups(7)). */
+function roots({ v1, v2 }: CgroupMounts): { root: string; name: string }[] {
+  if (v1.length > 0) return v1.map(({ mountPoint, controllers }) => ({ root: mountPoint, name: controllers.join(',') }))
+  return v2 === undefined ? [] : [{ root: v2, name: '' }]
+}
+
+/** This process's path in the hierarchy of `name`, of /proc/self/cgroup: lines of `id:controllers:path`. */
+function pathIn(membership: string, name: string): string {
+  for (const line of membership.split('\n')) {
+    const [, controllers = '', path = ''] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
+    const same = name === '' ? controllers === '' : controllers.split(',').includes(name.split(',')[0] ?? '')
+    if (same) return path === '/' ? '' : path
+  }
+  return ''
+}
+
+function makeDirectory(path: string): void {
+  const result = sys.mkdirat(AT_FDCWD, path, 0o755)
+  if (result < 0 && result !== -E.EEXIST) throw new SysError('mkdir', path, -result, { fix: 'a sandbox needs a writable cgroup file system' })
+}
+
+/** containerd's own group may be gone meanwhile: then it is the root, which takes every process. */
+function returnFrom({ root, former }: Place): void {
+  const pid = String(sys.getpid())
+  try {
+    writeKernelFile(`${former}/cgroup.procs`, pid)
+  } catch (error) {
+    if (!isErrno(error, E.ENOENT, E.ENODEV)) throw error
+    writeKernelFile(`${root}/cgroup.procs`, pid)
+  }
+}
+
+async function removeWhenEmpty(directory: string): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += retryMs) {
+    try {
+      removeDirectory(directory)
+      return
+    } catch (error) {
+      if (!isErrno(error, E.EBUSY) || waitedMs >= leaveLimitMs) throw error
+      await sleep(retryMs)
+    }
+  }
+}
