@@ -19,6 +19,8 @@ export function agentService(sandbox: Sandbox): Handlers<typeof AgentDefinition>
     resumeContainer: async (request, context) => (await load()).resumeContainer(request, context),
     updateContainer: async (request, context) => (await load()).updateContainer(request, context),
     statsContainer: async (request, context) => (await load()).statsContainer(request, context),
+    statsSandbox: async (request, context) => (await load()).statsSandbox(request, context),
+    resizeSandbox: async (request, context) => (await load()).resizeSandbox(request, context),
     listProcesses: async (request, context) => (await load()).listProcesses(request, context),
     execProcess: async (request, context) => (await load()).execProcess(request, context),
     signalProcess: async (request, context) => (await load()).signalProcess(request, context),

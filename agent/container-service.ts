@@ -6,7 +6,8 @@ import { deleteContainer } from './rpc/delete-container.ts'
 import { execProcess } from './rpc/exec-process.ts'
 import { closeStdin, resizePty, signalProcess } from './rpc/process.ts'
 import { startContainer } from './rpc/start-container.ts'
-import { statsContainer } from './rpc/stats.ts'
+import { resizeSandbox } from './rpc/resize.ts'
+import { statsContainer, statsSandbox } from './rpc/stats.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 
 export type ContainerService = Omit<Handlers<typeof AgentDefinition>, 'createSandbox' | 'destroySandbox' | 'events' | 'setClock'>
@@ -21,6 +22,8 @@ export function containerService(sandbox: Sandbox): ContainerService {
     resumeContainer: request => resumeContainer(sandbox, request),
     updateContainer: request => updateContainer(sandbox, request),
     statsContainer: request => statsContainer(sandbox, request),
+    statsSandbox: () => statsSandbox(sandbox),
+    resizeSandbox: request => resizeSandbox(sandbox, request),
     listProcesses: request => listProcesses(sandbox, request),
     execProcess: request => execProcess(sandbox, request),
     signalProcess: request => signalProcess(sandbox, request),

@@ -13,7 +13,7 @@ import { readText } from '../native/ts/file.ts'
 import { listenVsock } from '../native/ts/socket.ts'
 import { Events } from './events.ts'
 import { Log, printLine } from './log.ts'
-import { enableControllers } from './pid1/cgroup.ts'
+import { podCgroup, PodCgroup } from './pid1/cgroup.ts'
 import { dialHost } from './pid1/dial.ts'
 import { parseKernelCommandLine } from './pid1/kernel-command-line.ts'
 import { raiseLimits } from './pid1/limits.ts'
@@ -71,17 +71,19 @@ function prepareParts(): AgentParts {
   log.setSink(events.line)
   const reaper = new Reaper(new QuietGc(log).touch)
   const streams = new Streams(listenVsock(VMADDR_CID_ANY, streamPort), isHost, log)
+  const pod = new PodCgroup()
   return {
     log, events, reaper, streams,
     prepareMachine: prepareGuest,
     releaseMachine: releaseGuest,
     prepareContainers: async () => {
       raiseLimits()
-      enableControllers()
+      pod.prepare()
       const { bringLoopbackUp } = await import('./pid1/loopback.ts')
       bringLoopbackUp()
     },
-    cgroupPath: containerId => `/${containerId}`,
+    cgroupPath: containerId => `${podCgroup}/${containerId}`,
+    pod,
     end: reason => void sys.setTimer(powerOffDelayMs, () => powerOff(reason)),
   }
 }

@@ -44,6 +44,7 @@ export async function runHost(argv: readonly string[]): Promise<never> {
     releaseMachine: () => {},
     prepareContainers: () => Promise.resolve(),
     cgroupPath: containerId => `/kata-ts/${containerId}`,
+    pod: undefined,
     end: () => {},
   })
   await serve(control, sandbox)

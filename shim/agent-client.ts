@@ -2,6 +2,7 @@ import { Fault } from '../native/ts/fault.ts'
 import {
   AgentDefinition, type CloseStdinRequest, type ContainerRequest, type CreateContainerRequest, type CreateSandboxRequest,
   type CreateSandboxResponse, type DeleteContainerRequest, type Event, type ExecProcessRequest, type ResizePtyRequest,
+  type ResizeSandboxRequest, type ResizeSandboxResponse,
   type SignalProcessRequest, type StatsContainerResponse, type UpdateContainerRequest,
 } from '../protocol/gen/agent.ts'
 import { connect, createClient } from '../protocol/ttrpc/client.ts'
@@ -73,6 +74,14 @@ export class AgentClient {
 
   statsContainer(request: ContainerRequest): Promise<StatsContainerResponse> {
     return bounded('StatsContainer', limitsMs.change, options => this.#client.statsContainer(request, options))
+  }
+
+  statsSandbox(): Promise<StatsContainerResponse> {
+    return bounded('StatsSandbox', limitsMs.change, options => this.#client.statsSandbox({}, options))
+  }
+
+  resizeSandbox(request: ResizeSandboxRequest): Promise<ResizeSandboxResponse> {
+    return bounded('ResizeSandbox', limitsMs.create, options => this.#client.resizeSandbox(request, options))
   }
 
   async execProcess(request: ExecProcessRequest): Promise<void> {

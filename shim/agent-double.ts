@@ -74,6 +74,8 @@ export class AgentDouble {
       resumeContainer: () => ({}),
       updateContainer: () => ({}),
       statsContainer: () => ({}),
+      statsSandbox: () => ({}),
+      resizeSandbox: request => ({ onlineCpus: request.onlineCpus }),
       listProcesses: () => ({ pids: [2] }),
       execProcess: () => ({ pid: 3 }),
       signalProcess: () => ({}),

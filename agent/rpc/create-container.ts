@@ -8,6 +8,7 @@ import { Container } from '../container/container.ts'
 import { requireIdentifier } from '../identifier.ts'
 import { invalid } from '../refusal.ts'
 import { SandboxContainer } from '../sandbox/container.ts'
+import { reserveHugepages } from '../sandbox/hugepages.ts'
 import { PodPidNamespace } from '../sandbox/pid-namespace.ts'
 import { type ProcessNames, SandboxProcess } from '../sandbox/process.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
@@ -21,7 +22,7 @@ export async function createContainer(sandbox: Sandbox, request: CreateContainer
   const { containerId: id } = request
   requireIdentifier('container', id)
   sandbox.requireRoomFor(id)
-  const spec = withTerminal(parseSpec(sys.utf8Decode(request.spec, 0, request.spec.length)), request.stdio)
+  const spec = withPidsLimit(withTerminal(parseSpec(sys.utf8Decode(request.spec, 0, request.spec.length)), request.stdio), sandbox.parts.pod?.defaultPids)
   const init = openProcess(sandbox, { containerId: id, execId: '' }, request.stdio)
   using _held = init.hold()
   const made = make(sandbox, { id, spec, pidNamespace: pidNamespacePath(sandbox, request) }, init)
@@ -61,6 +62,15 @@ function pidNamespacePath(sandbox: Sandbox, { podPidNamespace, targetContainerId
   return sandbox.pidNamespace.path()
 }
 
+/** Huge pages of a new container, beside those of the others. */
+function setHugepagesAside(sandbox: Sandbox, spec: Spec): void {
+  const { pod } = sandbox.parts
+  const own = spec.linux?.resources ?? {}
+  if (!pod || !own.hugepageLimits?.some(({ limit }) => limit > 0)) return
+  const others = sandbox.containers.flatMap(({ state }) => state.is === 'ready' ? [state.container.spec.linux?.resources ?? {}] : [])
+  if (reserveHugepages([own, ...others])) pod.refresh()
+}
+
 function make(sandbox: Sandbox, { id, spec, pidNamespace }: Plan, init: SandboxProcess): Promise<Container> {
   const { reaper, log, cgroupPath } = sandbox.parts
   return reaper.birth(async () => {
@@ -73,6 +83,7 @@ function make(sandbox: Sandbox, { id, spec, pidNamespace }: Plan, init: SandboxP
 
   async function create(): Promise<Container> {
     try {
+      setHugepagesAside(sandbox, spec)
       return await Container.create({
         id, spec, bundle: '/', io: init.stdio.takeIo(), cgroupPath: cgroupPath(id),
         ...(pidNamespace === undefined ? {} : { namespaces: { pid: pidNamespace } }),
@@ -82,6 +93,12 @@ function make(sandbox: Sandbox, { id, spec, pidNamespace }: Plan, init: SandboxP
       throw new Fault(`create container ${id}`, { cause })
     }
   }
+}
+
+/** An explicit limit, `-1` for none as well, is the user's own. */
+function withPidsLimit(spec: Spec, limit: number | undefined): Spec {
+  if (limit === undefined || (spec.linux?.resources?.pids?.limit ?? 0) !== 0) return spec
+  return { ...spec, linux: { ...spec.linux, resources: { ...spec.linux?.resources, pids: { limit } } } }
 }
 
 /** The request's stdio decides about the terminal; a spec that says otherwise is a mistake of the shim's. */

@@ -1,10 +1,19 @@
 import type { ContainerRequest, StatsContainerResponse } from '../../protocol/gen/agent.ts'
 import type { ContainerStats } from '../container/cgroup/cgroup.ts'
+import { readStats } from '../container/cgroup/v2/stats.ts'
+import { wrongState } from '../refusal.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 
 /** StatsContainer: the cgroup's figures, as read now. */
 export function statsContainer(sandbox: Sandbox, { containerId }: ContainerRequest): StatsContainerResponse {
   return statsResponse(sandbox.container(containerId).container.stats())
+}
+
+/** StatsSandbox: the figures of all containers together. */
+export function statsSandbox(sandbox: Sandbox): StatsContainerResponse {
+  const { pod } = sandbox.parts
+  if (!pod) throw wrongState('a sandbox without a VM has no cgroup of its own')
+  return statsResponse(readStats(pod.directory))
 }
 
 /** The figures on the wire. */

@@ -3,6 +3,7 @@ import type { CreateSandboxRequest } from '../../protocol/gen/agent.ts'
 import type { ContainerService } from '../container-service.ts'
 import type { Events } from '../events.ts'
 import type { Log } from '../log.ts'
+import type { PodCgroup } from '../pid1/cgroup.ts'
 import type { Reaper } from '../pid1/reaper.ts'
 import { alreadyExists, notFound, wrongState } from '../refusal.ts'
 import type { Streams } from '../streams/streams.ts'
@@ -23,6 +24,8 @@ export interface AgentParts {
   prepareContainers: () => Promise<void>
   /** Directory of a container's cgroup below the hierarchy's root. */
   cgroupPath: (containerId: string) => string
+  /** The cgroup of all containers; undefined on a host, whose memory and tasks are its administrator's to share out. */
+  pod: PodCgroup | undefined
   /** Called when the sandbox was destroyed and the answer is on its way. */
   end: (reason: string) => void
 }

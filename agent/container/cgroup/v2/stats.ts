@@ -39,7 +39,7 @@ function readHugetlb(directory: string, pageSize: string): ContainerStats['huget
   const current = readIfAny(`${directory}/hugetlb.${pageSize}.current`)
   if (current === undefined) return []
   return [{
-    pageSize, usageBytes: Number(current), maxBytes: 0,
+    pageSize, usageBytes: Number(current), maxBytes: readNumber(`${directory}/hugetlb.${pageSize}.max`),
     failures: readTable(`${directory}/hugetlb.${pageSize}.events`).max ?? 0,
   }]
 }
