@@ -19,6 +19,10 @@ export const containerTypeAnnotation = 'io.kubernetes.cri.container-type'
 const sandboxMemory = 'io.kubernetes.cri.sandbox-memory'
 const sandboxCpuQuota = 'io.kubernetes.cri.sandbox-cpu-quota'
 const sandboxCpuPeriod = 'io.kubernetes.cri.sandbox-cpu-period'
+const sandboxCpuShares = 'io.kubernetes.cri.sandbox-cpu-shares'
+
+/** kubelet's shares for a CPU that is requested. */
+const sharesOfCpu = 1024
 
 /** Of the sandbox that `spec` begins: the pod's annotations where it is a pod, otherwise the container's own limits. */
 export function limitsOf(spec: Spec): PodLimits {
@@ -32,7 +36,13 @@ function limitsOfAnnotations(annotations: Readonly<Record<string, string>>): Pod
     const text = annotations[name] ?? ''
     return /^\d{1,18}$/.test(text) ? Number(text) : 0
   }
-  return { memoryBytes: number(sandboxMemory), cpus: cpus(number(sandboxCpuQuota), number(sandboxCpuPeriod)), hugepageBytes: 0 }
+  // Without a limit a pod must still be able to use the CPUs that it requested (and was given alone, by the static CPU manager).
+  const requested = number(sandboxCpuShares) / sharesOfCpu
+  return {
+    memoryBytes: number(sandboxMemory),
+    cpus: cpus(number(sandboxCpuQuota), number(sandboxCpuPeriod)) || (requested > 1 ? requested : 0),
+    hugepageBytes: 0,
+  }
 }
 
 /** As OCI resources say it: CRI's LinuxContainerResources have the same meaning. */

@@ -28,6 +28,11 @@ describe('limitsOf', () => {
     expect(limitsOf(pod({}))).toEqual(noLimits)
   })
 
+  it('has a pod use the CPUs that it requested, where no limit says more or less', () => {
+    const shares = (count: number, quota = '-1') => limitsOf(pod({ 'io.kubernetes.cri.sandbox-cpu-shares': String(count), 'io.kubernetes.cri.sandbox-cpu-quota': quota, 'io.kubernetes.cri.sandbox-cpu-period': '100000' })).cpus
+    expect([shares(2), shares(1024), shares(3072), shares(3072, '400000')]).toEqual([0, 0, 3, 4])
+  })
+
   it.each(['0', '-1', '', 'lots', '9'.repeat(30)])('takes %j for no limit', text => {
     expect(limitsOf(pod({ 'io.kubernetes.cri.sandbox-memory': text, 'io.kubernetes.cri.sandbox-cpu-quota': text, 'io.kubernetes.cri.sandbox-cpu-period': text }))).toEqual(noLimits)
   })
