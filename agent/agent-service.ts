@@ -26,6 +26,8 @@ export function agentService(sandbox: Sandbox): Handlers<typeof AgentDefinition>
     signalProcess: async (request, context) => (await load()).signalProcess(request, context),
     resizePty: async (request, context) => (await load()).resizePty(request, context),
     closeStdin: async (request, context) => (await load()).closeStdin(request, context),
+    connectPort: async request => (await import('./rpc/port.ts')).connectPort(sandbox, request),
+    closePortInput: async request => (await import('./rpc/port.ts')).closePortInput(sandbox, request),
     events: () => sandbox.parts.events.subscribe(),
     setClock: request => setClock(sandbox, request),
   }

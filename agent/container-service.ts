@@ -10,7 +10,7 @@ import { resizeSandbox } from './rpc/resize.ts'
 import { statsContainer, statsSandbox } from './rpc/stats.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 
-export type ContainerService = Omit<Handlers<typeof AgentDefinition>, 'createSandbox' | 'destroySandbox' | 'events' | 'setClock'>
+export type ContainerService = Omit<Handlers<typeof AgentDefinition>, 'createSandbox' | 'destroySandbox' | 'connectPort' | 'closePortInput' | 'events' | 'setClock'>
 
 /** The RPCs about containers and processes, and where each is done. */
 export function containerService(sandbox: Sandbox): ContainerService {

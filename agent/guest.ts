@@ -75,6 +75,10 @@ function prepareParts(): AgentParts {
   return {
     log, events, reaper, streams,
     prepareMachine: prepareGuest,
+    prepareNetwork: async interfaces => {
+      const { setUpNetwork } = await import('./sandbox/network.ts')
+      setUpNetwork(interfaces)
+    },
     releaseMachine: releaseGuest,
     prepareContainers: async () => {
       raiseLimits()

@@ -1,6 +1,6 @@
 import { Fault } from '../native/ts/fault.ts'
 import {
-  AgentDefinition, type CloseStdinRequest, type ContainerRequest, type CreateContainerRequest, type CreateSandboxRequest,
+  AgentDefinition, type ClosePortInputRequest, type CloseStdinRequest, type ConnectPortRequest, type ContainerRequest, type CreateContainerRequest, type CreateSandboxRequest,
   type CreateSandboxResponse, type DeleteContainerRequest, type Event, type ExecProcessRequest, type ResizePtyRequest,
   type ResizeSandboxRequest, type ResizeSandboxResponse,
   type SignalProcessRequest, type StatsContainerResponse, type UpdateContainerRequest,
@@ -98,6 +98,14 @@ export class AgentClient {
 
   async closeStdin(request: CloseStdinRequest): Promise<void> {
     await bounded('CloseStdin', limitsMs.change, options => this.#client.closeStdin(request, options))
+  }
+
+  async connectPort(request: ConnectPortRequest): Promise<void> {
+    await bounded('ConnectPort', limitsMs.change, options => this.#client.connectPort(request, options))
+  }
+
+  async closePortInput(request: ClosePortInputRequest): Promise<void> {
+    await bounded('ClosePortInput', limitsMs.change, options => this.#client.closePortInput(request, options))
   }
 
   async setClock(realtimeNs: bigint): Promise<void> {

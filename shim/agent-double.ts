@@ -81,6 +81,8 @@ export class AgentDouble {
       signalProcess: () => ({}),
       resizePty: () => ({}),
       closeStdin: () => ({}),
+      connectPort: () => ({}),
+      closePortInput: () => ({}),
       events: () => this.#events,
       setClock: () => ({}),
     }

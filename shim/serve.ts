@@ -14,6 +14,7 @@ import { type Hypervisor, shareTag } from './hypervisor/hypervisor.ts'
 import type { Journal } from './journal.ts'
 import type { Log } from './log.ts'
 import type { HostCgroup } from './resources/host-cgroup.ts'
+import type { Network } from './network/network.ts'
 import { Sandbox } from './sandbox/sandbox.ts'
 import type { Share } from './storage/share.ts'
 import { taskServer } from './task-service/service.ts'
@@ -33,6 +34,7 @@ export interface ServeOptions {
   share: Share
   /** This process is in it. */
   cgroup: HostCgroup | undefined
+  network: Network | undefined
   /** Not launched yet. */
   hypervisor: Hypervisor
   journal: Journal
@@ -83,11 +85,11 @@ export function serve(options: ServeOptions): void {
 }
 
 function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
-  const { config, stateDir, hypervisor, share, journal, log, timeline } = options
+  const { config, stateDir, hypervisor, share, network, journal, log, timeline } = options
   return new Sandbox({
     id: options.sandboxId, namespace: options.namespace, hostname: options.hostname, sysctls: options.sysctls, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
   }, {
-    hypervisor, share, events, log, timeline,
+    hypervisor, share, network, events, log, timeline,
     agent: control => new AgentClient(new Connection(control)),
     releaseState: async () => {
       await options.cgroup?.leave()

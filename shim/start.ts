@@ -7,7 +7,7 @@ import type { Fd } from '../native/ts/fd.ts'
 import { exists, makeDirectories, makeDirectory, removeFile, removeTree, writeText } from '../native/ts/file.ts'
 import { connectUnix, listenUnix } from '../native/ts/socket.ts'
 import { bootstrapAnswer, readBootstrap } from './bootstrap.ts'
-import { isPauseBundle, readBundle, sandboxIdOf } from './bundle.ts'
+import { type Bundle, isPauseBundle, readBundle, sandboxIdOf } from './bundle.ts'
 import { loadConfig } from './config/config.ts'
 import { enterMountNamespace, forkDaemon, raiseOomScore } from './daemon.ts'
 import type { Flags } from './flags.ts'
@@ -16,6 +16,8 @@ import { createHypervisor } from './hypervisor/create.ts'
 import type { Hypervisor } from './hypervisor/hypervisor.ts'
 import { Journal, readJournal } from './journal.ts'
 import { createLog, openLogSink } from './log.ts'
+import { Netns } from './network/netns.ts'
+import { Network } from './network/network.ts'
 import { pathOfAddress, socketPath, stateDir, stateRoot } from './paths.ts'
 import { hostCgroupPath } from './resources/cgroup-path.ts'
 import { HostCgroup } from './resources/host-cgroup.ts'
@@ -55,6 +57,8 @@ export function start(flags: Flags, timeline: Timeline): void {
   if (sandboxId !== flags.id) throw new Fault(`sandbox ${sandboxId} of container ${flags.id} is not running`)
   refuseHostNamespaces(bundle.spec.linux?.namespaces ?? [])
   const { config, notes } = sandboxConfig(loadConfig(bootstrap.configPath || env.get('KATA_TS_CONFIG')), bundle.annotations, limitsOf(bundle.spec))
+  const withGuest = config.hypervisor.type !== 'none'
+  const netns = withGuest ? openNetns(bundle) : undefined
   const state = stateDir(stateRoot, flags.namespace, sandboxId)
   endFormer(flags, state, path)
   raiseOomScore()
@@ -63,7 +67,6 @@ export function start(flags: Flags, timeline: Timeline): void {
   sys.setFatalLog(logFd)
   const log = createLog({ fd: logFd, level, fields: { namespace: flags.namespace, sandbox: sandboxId } })
   for (const note of notes) log.warn(note)
-  const withGuest = config.hypervisor.type !== 'none'
   const sysctls = withGuest ? sandboxSysctls(bundle.spec.linux?.sysctl ?? {}, { isPause: isPauseBundle(bundle) }) : {}
   // Without a VM the agent puts each container into a group of its own.
   const cgroup = withGuest ? new HostCgroup(hostCgroupPath(bundle.spec.linux?.cgroupsPath, `/kata-ts/${sandboxId}`)) : undefined
@@ -71,7 +74,14 @@ export function start(flags: Flags, timeline: Timeline): void {
   if (forkDaemon() !== 0) return answer()
   made.journal.recordProcess(sys.getpid())
   const forward = bootstrap.ttrpcAddress ? forwardTo(bootstrap.ttrpcAddress) : publishWith(flags.publishBinary, flags.address, sys.environ())
-  serve({ namespace: flags.namespace, sandboxId, hostname: bundle.spec.hostname ?? '', sysctls, config, stateDir: state, bundlePath: bundle.path, socketPath: path, ...made, forward, log, timeline })
+  const network = netns && new Network(netns, made.journal, log)
+  serve({ namespace: flags.namespace, sandboxId, hostname: bundle.spec.hostname ?? '', sysctls, config, stateDir: state, bundlePath: bundle.path, socketPath: path, ...made, network, forward, log, timeline })
+}
+
+/** The pod's network namespace, where the bundle names one; opened here, so that a wrong one is told before anything is made. */
+function openNetns(bundle: Bundle): Netns | undefined {
+  const path = bundle.spec.linux?.namespaces?.find(namespace => namespace.type === 'network')?.path
+  return path ? Netns.open(path) : undefined
 }
 
 function environment(): Map<string, string> {

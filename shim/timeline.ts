@@ -2,7 +2,7 @@ import { monotonicMs } from '../native/ts/clock.ts'
 import type { Log } from './log.ts'
 
 /** Phases of a start, in their usual order; each mark says when the phase was reached. */
-export type Phase = 'exec' | 'vmm' | 'qmp' | 'kernel' | 'agent' | 'sandbox' | 'rootfs' | 'create' | 'start'
+export type Phase = 'exec' | 'network' | 'vmm' | 'qmp' | 'kernel' | 'agent' | 'sandbox' | 'rootfs' | 'create' | 'start'
 
 /** When each phase of a start-up was reached: logged as one line, read by hack/bench. */
 export class Timeline {

@@ -7,8 +7,9 @@ import { agentStartNs, boottimeNs } from '../start-time.ts'
 import { agentVersion } from '../version.ts'
 
 /** CreateSandbox. */
-export function createSandbox(sandbox: Sandbox, request: CreateSandboxRequest): Partial<CreateSandboxResponse> {
+export async function createSandbox(sandbox: Sandbox, request: CreateSandboxRequest): Promise<Partial<CreateSandboxResponse>> {
   sandbox.parts.log.setLevel(request.logLevel)
+  if (request.interfaces.length > 0) await sandbox.parts.prepareNetwork(request.interfaces)
   sandbox.create(request)
   return {
     agentVersion,

@@ -1,5 +1,5 @@
 import { Fault } from '../../native/ts/fault.ts'
-import type { CreateSandboxRequest } from '../../protocol/gen/agent.ts'
+import type { CreateSandboxRequest, NetworkInterface } from '../../protocol/gen/agent.ts'
 import type { ContainerService } from '../container-service.ts'
 import type { Events } from '../events.ts'
 import type { Log } from '../log.ts'
@@ -18,7 +18,9 @@ export interface AgentParts {
   streams: Streams
   /** Sets up the machine for a sandbox; on a host without a VM there is nothing of the kind to do. */
   prepareMachine: (request: CreateSandboxRequest) => void
-  /** Takes it down again, when the last container is gone. */
+  /** Sets up the machine's network devices. */
+  prepareNetwork: (interfaces: readonly NetworkInterface[]) => Promise<void>
+  /** Takes the machine down again, when the last container is gone. */
   releaseMachine: () => void
   /** What only containers need: done once. */
   prepareContainers: () => Promise<void>

@@ -6,6 +6,7 @@ import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, request, RTM } from './message.ts
 const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
 const IFLA_MTU = 4
+const IFLA_MASTER = 10
 const IFLA_LINKINFO = 18
 const IFLA_NET_NS_FD = 28
 const IFLA_INFO_KIND = 1
@@ -14,6 +15,8 @@ const IFLA_INFO_DATA = 2
 const VETH_INFO_PEER = 1
 /** include/uapi/linux/if.h */
 const IFF_UP = 1
+/** include/uapi/linux/if_arp.h */
+const ARPHRD_ETHER = 1
 /** struct ifinfomsg, include/uapi/linux/rtnetlink.h */
 const fixedBytes = 16
 /** IFNAMSIZ without the NUL, include/uapi/linux/if.h */
@@ -24,6 +27,9 @@ export interface LinkInfo {
   index: number
   name: string
   isUp: boolean
+  isEthernet: boolean
+  /** Index of the bridge, bond or the like that it is a port of; undefined: of none. */
+  master: number | undefined
   mtu: number | undefined
   /** xx:xx:xx:xx:xx:xx; undefined: it has none. */
   mac: string | undefined
@@ -108,6 +114,8 @@ export function parseLink(body: Uint8Array): LinkInfo {
     index: view.getInt32(4, true),
     name: readText(attributes.get(IFLA_IFNAME)) ?? '',
     isUp: (view.getUint32(8, true) & IFF_UP) !== 0,
+    isEthernet: view.getUint16(2, true) === ARPHRD_ETHER,
+    master: readU32(attributes.get(IFLA_MASTER)),
     mtu: readU32(attributes.get(IFLA_MTU)),
     mac: mac && mac.length > 0 ? formatMac(mac) : undefined,
     type: info ? readText(parseAttributes(info).get(IFLA_INFO_KIND)) : undefined,

@@ -1,4 +1,4 @@
-import { type Attribute, bytes, NetlinkError, parseAttributes, readU32, u32 } from './attribute.ts'
+import { type Attribute, bytes, nested, NetlinkError, parseAttributes, readU32, u32 } from './attribute.ts'
 import { AF_INET, AF_INET6, familyOf, type Prefix } from './ip.ts'
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_REPLACE, request, RTM } from './message.ts'
 
@@ -8,8 +8,15 @@ const RTA_OIF = 4
 const RTA_GATEWAY = 5
 const RTA_PRIORITY = 6
 const RTA_PREFSRC = 7
+const RTA_METRICS = 8
+const RTA_MULTIPATH = 9
 const RTA_TABLE = 15
+const RTA_VIA = 18
+const RTAX_MTU = 2
+const RTAX_ADVMSS = 8
 const RT_TABLE_MAIN = 254
+/** The fixed part has room for a byte: RT_TABLE_COMPAT says that the attribute tells. */
+const RT_TABLE_COMPAT = 252
 const RTPROT_BOOT = 3
 const RT_SCOPE_UNIVERSE = 0
 const RT_SCOPE_LINK = 253
@@ -31,10 +38,21 @@ export interface Route {
   source?: Uint8Array
   priority?: number
   isOnLink?: boolean
+  /** RT_SCOPE_*; 253 is this link. Undefined: what the gateway says. */
+  scope?: number
+  /** Undefined: the main table. */
+  table?: number
+  /** Bytes of a packet, and of a TCP segment, on this way. */
+  mtu?: number
+  advmss?: number
 }
 
 /** A route as the kernel tells it. */
 export interface RouteInfo extends Route {
+  /** AF_INET or AF_INET6. */
+  family: number
+  /** Several next hops, or one of the other family: what Route cannot say. */
+  isComplex: boolean
   table: number
   /** RTN_*: 1 is a unicast route; local and broadcast ones are the kernel's own. */
   type: number
@@ -47,10 +65,11 @@ function rtmsg(route: Route): Uint8Array {
   const fixed = new Uint8Array(fixedBytes)
   fixed[0] = known ? familyOf(known) : AF_INET
   fixed[1] = route.destination?.length ?? 0
-  fixed[4] = RT_TABLE_MAIN
+  const table = route.table ?? RT_TABLE_MAIN
+  fixed[4] = table < 256 ? table : RT_TABLE_COMPAT
   fixed[5] = RTPROT_BOOT
   // IPv6 has no scopes of routes.
-  fixed[6] = route.gateway || fixed[0] === AF_INET6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK
+  fixed[6] = fixed[0] === AF_INET6 ? RT_SCOPE_UNIVERSE : route.scope ?? (route.gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK)
   fixed[7] = RTN_UNICAST
   new DataView(fixed.buffer).setUint32(8, route.isOnLink ? RTNH_F_ONLINK : 0, true)
   return fixed
@@ -62,10 +81,13 @@ function attributesOf(route: Route): Attribute[] {
   if (route.gateway) attributes.push(bytes(RTA_GATEWAY, route.gateway))
   if (route.source) attributes.push(bytes(RTA_PREFSRC, route.source))
   if (route.priority !== undefined) attributes.push(u32(RTA_PRIORITY, route.priority))
+  if (route.table !== undefined && route.table > 255) attributes.push(u32(RTA_TABLE, route.table))
+  const metrics = [...route.mtu ? [u32(RTAX_MTU, route.mtu)] : [], ...route.advmss ? [u32(RTAX_ADVMSS, route.advmss)] : []]
+  if (metrics.length > 0) attributes.push(nested(RTA_METRICS, metrics))
   return attributes
 }
 
-/** Adds a route to the main table, or replaces the one to the same destination. */
+/** Adds a route, or replaces the one to the same destination. */
 export function routeAdd(route: Route, sequence: number): Uint8Array {
   return request(RTM.NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, sequence, rtmsg(route), attributesOf(route))
 }
@@ -87,13 +109,20 @@ export function parseRoute(body: Uint8Array): RouteInfo {
   const address = attributes.get(RTA_DST)
   const source = attributes.get(RTA_PREFSRC)
   const priority = readU32(attributes.get(RTA_PRIORITY))
+  const metrics = parseAttributes(attributes.get(RTA_METRICS) ?? new Uint8Array(0))
+  const [mtu, advmss] = [readU32(metrics.get(RTAX_MTU)), readU32(metrics.get(RTAX_ADVMSS))]
   return {
+    family: view.getUint8(0),
+    isComplex: attributes.has(RTA_MULTIPATH) || attributes.has(RTA_VIA),
     destination: address ? { address, length: view.getUint8(1) } : undefined,
     gateway: attributes.get(RTA_GATEWAY),
     index: readU32(attributes.get(RTA_OIF)) ?? 0,
     ...(source && { source }),
     ...(priority !== undefined && { priority }),
+    ...(mtu !== undefined && { mtu }),
+    ...(advmss !== undefined && { advmss }),
     isOnLink: (view.getUint32(8, true) & RTNH_F_ONLINK) !== 0,
+    scope: view.getUint8(6),
     table: readU32(attributes.get(RTA_TABLE)) ?? view.getUint8(4),
     protocol: view.getUint8(5),
     type: view.getUint8(7),

@@ -23,8 +23,11 @@ export interface Hypervisor {
   readonly pid: number
   /** Whether containers have a kernel of their own: what they hold in it goes with the VM. False for `none`. */
   readonly ownKernel: boolean
-  /** Starts the VMM and its daemons; resolves when the VMM's control channel answers. Rejects with a diagnosis; everything is released by then. */
-  launch(): Promise<void>
+  /**
+   * Starts the VMM with `nics` and its daemons; resolves when the VMM's control channel answers. Rejects with a diagnosis;
+   * everything is released by then. The taps are lent until either.
+   */
+  launch(nics?: readonly Nic[]): Promise<void>
   /**
    * The control connection that the agent opens when it is ready; the caller owns it (non-blocking). At most one is
    * ever accepted. Rejects with a diagnosis when the VM dies or `timeoutMs` passes.
@@ -40,6 +43,17 @@ export interface Hypervisor {
   wait(): Promise<VmmExit>
   /** Phase reached, how the VMM and each daemon ended, the tails of their stderr and of the guest's console. Several lines, bounded. */
   diagnosis(): string
+}
+
+/** A network device of the VM. */
+export interface Nic {
+  kind: 'nic'
+  /** Its name among the VM's devices: `net0`. */
+  id: string
+  tap: Fd
+  mac: string
+  /** Bytes of a packet; 0: the device's default. */
+  mtu: number
 }
 
 /** What a driver is told about its sandbox. */

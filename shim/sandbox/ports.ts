@@ -3,6 +3,7 @@ import type { AgentClient } from '../agent-client.ts'
 import type { EventSink } from '../events.ts'
 import type { Hypervisor } from '../hypervisor/hypervisor.ts'
 import type { Log } from '../log.ts'
+import type { Network } from '../network/network.ts'
 import type { Share } from '../storage/share.ts'
 import type { Timeline } from '../timeline.ts'
 
@@ -10,6 +11,8 @@ import type { Timeline } from '../timeline.ts'
 export interface SandboxPorts {
   hypervisor: Hypervisor
   share: Share
+  /** Undefined: the pod has no network namespace of its own on the host. */
+  network?: Network | undefined
   /** Speaks to the agent over its control connection, of which it takes ownership. */
   agent: (control: Fd) => AgentClient
   events: EventSink

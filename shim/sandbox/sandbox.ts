@@ -6,7 +6,7 @@ import { Code } from '../../protocol/ttrpc/status.ts'
 import { type AgentClient, AgentError } from '../agent-client.ts'
 import { Refusal } from '../refusal.ts'
 import type { PidOwner } from '../spec/pid-namespace.ts'
-import type { OutputStream } from '../stdio/output.ts'
+import type { PortForward } from '../network/port-forward.ts'
 import type { Container } from './container.ts'
 import type { SandboxPorts } from './ports.ts'
 import { move, type SandboxState, type SandboxStateName } from './state.ts'
@@ -34,9 +34,9 @@ export interface SandboxIdentity {
  *
  * Start-up (each step owed to one owner, released in the opposite order):
  *
- *   share ─▶ VMM and daemons launched ─▶ agent dialled in ─▶ events subscribed ─▶ CreateSandbox answered
+ *   network, share ─▶ VMM and daemons launched ─▶ agent dialled in ─▶ events subscribed ─▶ CreateSandbox answered
  *
- * Teardown: containers → agent connection → VMM and daemons → share → state directory and socket.
+ * Teardown: containers → agent connection → VMM and daemons → share → network → state directory and socket.
  */
 export class Sandbox {
   #state: SandboxState = { is: 'booting' }
@@ -45,6 +45,7 @@ export class Sandbox {
   #ready: Promise<AgentClient>
   #stopping: Promise<void> | undefined
   #lastStreamId = 0n
+  #forwarding: PortForward | undefined
   #tellDeath: () => void = () => {}
   readonly #death = new Promise<void>(resolve => { this.#tellDeath = resolve })
   /** Includes those that Create is still busy with: their init is `added`, and the agent may tell of them. */
@@ -100,15 +101,15 @@ export class Sandbox {
     return container ? { of: 'container', id: container.id } : undefined
   }
 
-  /** The output stream `id` of whichever process. */
-  output(id: bigint): OutputStream | undefined {
+  /** The stream `id` from the guest, of whichever process or forwarded port. */
+  output(id: bigint): { setTotal(bytes: bigint): void } | undefined {
     for (const container of this.containers.values()) {
       for (const process of container.processes) {
         const output = process.stdio.output(id)
         if (output) return output
       }
     }
-    return undefined
+    return this.#forwarding?.stream(id)
   }
 
   /** The error that a request is told for `error`: when the guest was lost meanwhile, how it was lost. */
@@ -126,12 +127,13 @@ export class Sandbox {
   }
 
   async #boot(): Promise<AgentClient> {
-    const { hypervisor, share, timeline, log } = this.ports
+    const { hypervisor, share, network, timeline, log } = this.ports
     const owner = new Owner()
     try {
+      if (network) owner.own('network', network)
       owner.defer('share', () => share.close())
       owner.defer('hypervisor', () => hypervisor.stop())
-      await hypervisor.launch()
+      await this.#launch()
       const control = await hypervisor.acceptAgent(this.identity.agentTimeoutMs)
       timeline.mark('agent')
       const agent = owner.own('agent connection', this.ports.agent(control))
@@ -140,6 +142,8 @@ export class Sandbox {
       await Promise.race([agent.createSandbox(this.#request()), this.#vmmDeath()])
       timeline.mark('sandbox')
       if (!this.#is('booting')) throw new Fault('the sandbox was shut down while it started')
+      this.#forwarding = network?.forwardPorts({ agent, dial: port => hypervisor.connect(port), nextStreamId: this.nextStreamId })
+      if (this.#forwarding) owner.own('port forwarding', this.#forwarding)
       this.#owner = owner.move()
       this.#agent = agent
       this.#setState({ is: 'ready' })
@@ -152,6 +156,18 @@ export class Sandbox {
       if (this.#is('booting')) this.#setState({ is: 'failed', error })
       await this.#releaseAll(owner)
       throw error
+    }
+  }
+
+  /** Starts the VM with the pod's interfaces. Their taps are its own from then on: they go when it goes. */
+  async #launch(): Promise<void> {
+    const { hypervisor, network, timeline } = this.ports
+    const nics = network?.connect() ?? []
+    if (nics.length > 0) timeline.mark('network')
+    try {
+      await hypervisor.launch(nics)
+    } finally {
+      for (const nic of nics) nic.tap.close()
     }
   }
 
@@ -173,6 +189,7 @@ export class Sandbox {
       dns: [],
       sysctls: this.identity.sysctls,
       logLevel: this.identity.logLevel,
+      interfaces: this.ports.network?.interfaces ?? [],
     }
   }
 

@@ -45,6 +45,7 @@ export class NoVm implements Hypervisor {
     return this.#agent?.pid ?? 0
   }
 
+  /** Without a VM there is nothing that would take a NIC. */
   async launch(): Promise<void> {
     if (this.#agent || this.#stopping) throw new Fault('an agent is launched once')
     try {

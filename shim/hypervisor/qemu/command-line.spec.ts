@@ -5,7 +5,7 @@ import { kernelCommandLine, qemuArguments, type CommandLineParts } from './comma
 const config = configFrom([])
 const parts: CommandLineParts = {
   sandboxId: 's1', hypervisor: config.hypervisor, guest: config.guest, verbose: false, accelerator: { kind: 'tcg', tscKhz: 2_100_000 },
-  qmpFd: 3, consoleFd: 4, vsock: { kind: 'vhost-user', fd: 5, controlPort: 1024 }, fsFd: 6, kernelFd: 7, initrdFd: 8, firmwareFd: 9,
+  qmpFd: 3, consoleFd: 4, vsock: { kind: 'vhost-user', fd: 5, controlPort: 1024 }, fsFd: 6, kernelFd: 7, initrdFd: 8, firmwareFd: 9, nics: [],
 }
 const pairs = (words: string[]) => words.map((word, at) => (word.startsWith('-') ? `${word} ${words[at + 1] ?? ''}` : ''))
 
@@ -25,6 +25,10 @@ describe('qemuArguments', () => {
     ['memory that daemons share', parts, ['-m 256M', '-object memory-backend-memfd,id=mem,size=256M,share=on']],
     ['QMP and console as descriptors', parts, ['-chardev socket,id=qmp,fd=3', '-chardev socket,id=console,fd=4']],
     ['the share', parts, ['-chardev socket,id=fs,fd=6', '-device vhost-user-fs-pci,chardev=fs,tag=kata-ts']],
+    ['a NIC by its descriptor', { ...parts, nics: [{ id: 'net0', mac: '02:00:00:00:00:01', mtu: 1450, tapFd: 10 }] },
+      ['-netdev tap,id=net0,fd=10', '-device virtio-net-pci,netdev=net0,id=net0-device,mac=02:00:00:00:00:01,romfile=,host_mtu=1450']],
+    ['a NIC in the care of the host kernel', { ...parts, nics: [{ id: 'net0', mac: '02:00:00:00:00:01', mtu: 0, tapFd: 10, vhostFd: 11 }] },
+      ['-netdev tap,id=net0,fd=10,vhost=on,vhostfd=11', '-device virtio-net-pci,netdev=net0,id=net0-device,mac=02:00:00:00:00:01,romfile=']],
     ['a system call filter', parts, ['-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']],
   ] satisfies [string, CommandLineParts, string[]][])('names %s', (_what, given, expected) => {
     expect(pairs(qemuArguments(given))).toEqual(expect.arrayContaining(expected))

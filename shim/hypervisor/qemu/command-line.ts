@@ -2,6 +2,7 @@ import type { Config } from '../../config/schema.ts'
 import { controlPort, type VsockDevice } from '../../vsock/vsock.ts'
 import type { Accelerator } from '../accelerator.ts'
 import { shareTag } from '../hypervisor.ts'
+import { type NicDevice, nicArguments } from './nic.ts'
 
 /** What a command line is composed from. Descriptors are numbers in the VMM's process. */
 export interface CommandLineParts {
@@ -20,6 +21,7 @@ export interface CommandLineParts {
   kernelFd: number
   initrdFd: number
   firmwareFd: number
+  nics: readonly NicDevice[]
 }
 
 /**
@@ -50,6 +52,7 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     '-device', 'virtio-rng-pci',
     ...vsockDevice(parts.vsock),
     '-chardev', `socket,id=fs,fd=${parts.fsFd}`, '-device', `vhost-user-fs-pci,chardev=fs,tag=${shareTag}`,
+    ...parts.nics.flatMap(nicArguments),
   ]
 }
 

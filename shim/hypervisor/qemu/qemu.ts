@@ -14,11 +14,12 @@ import type { GuestVsock, VsockDevice } from '../../vsock/vsock.ts'
 import { chooseAccelerator, type Accelerator } from '../accelerator.ts'
 import { consoleStory, withoutNoise } from '../console-story.ts'
 import { Daemon } from '../daemon.ts'
-import type { Hypervisor, HypervisorSandbox, VmmExit } from '../hypervisor.ts'
+import type { Hypervisor, HypervisorSandbox, Nic, VmmExit } from '../hypervisor.ts'
 import { lend } from '../lend.ts'
 import { sandboxPrivileges } from '../privileges.ts'
 import { qemuArguments } from './command-line.ts'
 import { Console } from './console.ts'
+import { passNics } from './nic.ts'
 import { Qmp } from './qmp.ts'
 
 /** QMP answers 20 to 50 ms after the exec; a machine under load gets a hundred times that. */
@@ -79,10 +80,10 @@ export class Qemu implements Hypervisor {
     return this.#vmm?.pid ?? 0
   }
 
-  async launch(): Promise<void> {
+  async launch(nics: readonly Nic[] = []): Promise<void> {
     if (this.#phase !== 'prepare' || this.#stopping) throw new Fault('a VM is launched once')
     try {
-      await this.#launch()
+      await this.#launch(nics)
     } catch (cause) {
       const fault = this.#diagnosed(cause)
       await this.stop()
@@ -142,7 +143,7 @@ export class Qemu implements Hypervisor {
     return parts.join('; ')
   }
 
-  async #launch(): Promise<void> {
+  async #launch(nics: readonly Nic[]): Promise<void> {
     const { config, sandbox } = this
     requireMemory(config.hypervisor.memoryMib)
     using kernel = lend(config.guest.kernel, 'guest kernel', 'guest.kernel')
@@ -159,7 +160,7 @@ export class Qemu implements Hypervisor {
     const vsock = await this.#unlessBroken(listening)
     if (this.vsock.daemon) this.#watch(this.vsock.daemon)
     this.#phase = 'vmm'
-    const qmp = this.#spawn({ vsock, accelerator, files: { fs: virtiofsd.device, kernel, initrd, firmware } })
+    const qmp = this.#spawn({ vsock, accelerator, files: { fs: virtiofsd.device, kernel, initrd, firmware }, nics })
     sandbox.timeline.mark('vmm')
     await this.#unlessBroken(within(this.#greet(qmp), qmpLimitMs, 'the start of QEMU'))
     sandbox.timeline.mark('qmp')
@@ -178,7 +179,7 @@ export class Qemu implements Hypervisor {
   }
 
   /** Starts QEMU with its descriptors; gives the QMP session. */
-  #spawn({ vsock, accelerator, files }: Parts): Qmp {
+  #spawn({ vsock, accelerator, files, nics }: Parts): Qmp {
     const { config, sandbox } = this
     const qmp = socketPair('QMP')
     using qmpTheirs = qmp.theirs
@@ -189,14 +190,15 @@ export class Qemu implements Hypervisor {
     const guestConsole = this.#console = new Console(console.ours, sandbox.log, () => sandbox.timeline.mark('kernel'))
     this.#owner.defer('console', () => guestConsole.close())
     // In the order of `pass`, from 3 on.
-    const [qmpFd, consoleFd, vsockFd, fsFd, kernelFd, initrdFd, firmwareFd] = [3, 4, 5, 6, 7, 8, 9]
+    const [qmpFd, consoleFd, vsockFd, fsFd, kernelFd, initrdFd, firmwareFd, nicFd] = [3, 4, 5, 6, 7, 8, 9, 10]
+    using net = passNics(nics, nicFd)
     const vmm = this.#vmm = new Daemon({
       program: { name: config.hypervisor.path, key: 'hypervisor.path', role: 'qemu' },
       args: qemuArguments({
         sandboxId: sandbox.id, hypervisor: config.hypervisor, guest: config.guest, verbose: config.debug.console, accelerator,
-        qmpFd, consoleFd, vsock: { ...vsock, fd: vsockFd }, fsFd, kernelFd, initrdFd, firmwareFd,
+        qmpFd, consoleFd, vsock: { ...vsock, fd: vsockFd }, fsFd, kernelFd, initrdFd, firmwareFd, nics: net.devices,
       }),
-      pass: [qmpTheirs, consoleTheirs, { number: vsock.fd }, files.fs, files.kernel, files.initrd, files.firmware].map(file => file.number),
+      pass: [...[qmpTheirs, consoleTheirs, { number: vsock.fd }, files.fs, files.kernel, files.initrd, files.firmware].map(file => file.number), ...net.fds],
       cwd: '/',
       // No network, no System V memory of the host within reach: what it needs is handed over open.
       namespaces: CLONE_NEWNET | CLONE_NEWIPC,
@@ -284,6 +286,7 @@ interface Parts {
   vsock: VsockDevice
   accelerator: Accelerator
   files: { fs: Fd; kernel: Fd; initrd: Fd; firmware: Fd }
+  nics: readonly Nic[]
 }
 
 /** Guests together may be promised more than the host has, one alone may not: QEMU would start, and the guest die without a word. */

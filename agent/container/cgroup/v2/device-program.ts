@@ -4,13 +4,13 @@
  */
 import * as sys from 'native:sys'
 import { O_DIRECTORY, O_RDONLY } from '../../../../native/ts/constants/fcntl.ts'
+import { assemble, type Instruction, loadProgram } from '../../../../native/ts/bpf.ts'
 import { check } from '../../../../native/ts/errno.ts'
-import { Fd, open } from '../../../../native/ts/fd.ts'
+import { type Fd, open } from '../../../../native/ts/fd.ts'
 import type { LinuxDeviceCgroup } from '../../../../protocol/oci/resources.ts'
 import { deviceRule, type DeviceRule } from '../device-rules.ts'
 
 /** include/uapi/linux/bpf.h, bpf_common.h */
-const BPF_PROG_LOAD = 5
 const BPF_PROG_ATTACH = 8
 const BPF_PROG_TYPE_CGROUP_DEVICE = 15
 const BPF_CGROUP_DEVICE = 6
@@ -33,14 +33,6 @@ const EXIT = 0x95
 
 /** bpf(2) by number: x86_64 321, and the generic table's 280 (aarch64). */
 const SYS_bpf = 321
-
-interface Instruction {
-  code: number
-  dst?: number
-  src?: number
-  offset?: number
-  immediate?: number
-}
 
 const accessBits: Readonly<Record<string, number>> = { r: BPF_DEVCG_ACC_READ, w: BPF_DEVCG_ACC_WRITE, m: BPF_DEVCG_ACC_MKNOD }
 
@@ -89,21 +81,9 @@ function ruleTests(rule: DeviceRule): Instruction[] {
   return tests
 }
 
-/** struct bpf_insn: code u8, dst:4 src:4, off s16, imm s32. */
-function assemble(program: readonly Instruction[]): Uint8Array {
-  const view = new DataView(new ArrayBuffer(program.length * 8))
-  program.forEach(({ code, dst = 0, src = 0, offset = 0, immediate = 0 }, index) => {
-    view.setUint8(index * 8, code)
-    view.setUint8(index * 8 + 1, dst | (src << 4))
-    view.setInt16(index * 8 + 2, offset, true)
-    view.setInt32(index * 8 + 4, immediate, true)
-  })
-  return new Uint8Array(view.buffer)
-}
-
 /** Loads the program for `rules` and puts it on the cgroup, in the place of `previous` (taken over). The caller owns the result. */
 export function attachDeviceProgram(directory: string, rules: readonly LinuxDeviceCgroup[], previous: Fd | undefined): Fd {
-  const program = new Fd(load(deviceProgram(rules)), `device program of ${directory}`)
+  const program = loadProgram(`device program of ${directory}`, BPF_PROG_TYPE_CGROUP_DEVICE, deviceProgram(rules))
   try {
     using cgroup = open(directory, O_RDONLY | O_DIRECTORY)
     // union bpf_attr for BPF_PROG_ATTACH: target_fd, attach_bpf_fd, attach_type, attach_flags, replace_bpf_fd.
@@ -119,37 +99,5 @@ export function attachDeviceProgram(directory: string, rules: readonly LinuxDevi
   } catch (error) {
     program.close()
     throw error
-  }
-}
-
-const PROT_READ = 1
-const MAP_SHARED = 1
-/** mmap(2), munmap(2) by number on x86_64. */
-const SYS_mmap = 9
-const SYS_munmap = 11
-/** The device helpers are the kernel's own: any license will do, and GPL is what its tools say. */
-const license = sys.utf8Encode('GPL\0')
-
-/**
- * BPF_PROG_LOAD. Its attribute holds pointers, which a script has none of: program and license go into a memfd,
- * whose mapping has an address for as long as the call takes.
- */
-function load(instructions: Uint8Array): number {
-  using memory = new Fd(check('memfd_create', 'device program', sys.memfdCreate('device program', 0)), 'device program')
-  const bytes = new Uint8Array(instructions.length + license.length)
-  bytes.set(instructions)
-  bytes.set(license, instructions.length)
-  check('write', memory.what, sys.write(memory.number, bytes, 0, bytes.length))
-  const address = check('mmap', memory.what, sys.syscall(SYS_mmap, 0, bytes.length, PROT_READ, MAP_SHARED, memory.number, 0))
-  try {
-    // union bpf_attr for BPF_PROG_LOAD: prog_type u32, insn_cnt u32, insns u64, license u64, and further fields left 0.
-    const attr = new DataView(new ArrayBuffer(48))
-    attr.setUint32(0, BPF_PROG_TYPE_CGROUP_DEVICE, true)
-    attr.setUint32(4, instructions.length / 8, true)
-    attr.setBigUint64(8, BigInt(address), true)
-    attr.setBigUint64(16, BigInt(address + instructions.length), true)
-    return check('bpf BPF_PROG_LOAD', 'device program', sys.syscall(SYS_bpf, BPF_PROG_LOAD, new Uint8Array(attr.buffer), attr.byteLength))
-  } finally {
-    sys.syscall(SYS_munmap, address, bytes.length)
   }
 }
