@@ -88,6 +88,7 @@ function prepareParts(): AgentParts {
     },
     cgroupPath: containerId => `${podCgroup}/${containerId}`,
     pod,
+    withDevices: async spec => (await import('./sandbox/guest-devices.ts')).withGuestDevices(spec),
     end: reason => void sys.setTimer(powerOffDelayMs, () => powerOff(reason)),
   }
 }

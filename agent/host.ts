@@ -44,6 +44,7 @@ export async function runHost(argv: readonly string[]): Promise<never> {
     prepareNetwork: () => Promise.resolve(),
     releaseMachine: () => {},
     prepareContainers: () => Promise.resolve(),
+    withDevices: spec => Promise.resolve(spec),
     cgroupPath: containerId => `/kata-ts/${containerId}`,
     pod: undefined,
     end: () => {},

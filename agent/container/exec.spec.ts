@@ -47,6 +47,17 @@ describe('exec', () => {
     expect(heldBeside()).toMatchObject({ fds: [`pidfd ${started.pid}`], processes: [started.pid] })
   })
 
+  it('is born beside init where the container has divided its cgroup, and never elsewhere', async () => {
+    fake.put('/sys/fs/cgroup/c1/cgroup.subtree_control', 'memory pids\n')
+    fake.put('/sys/fs/cgroup/c1/init.scope/cgroup.procs', '')
+    const opened = () => fake.callsOf('openat').map(([, path]) => path).filter(path => String(path).startsWith('/sys/fs/cgroup/c1')).at(-1)
+    for (const [place, expected] of [['/c1/init.scope', '/sys/fs/cgroup/c1/init.scope'], ['/c2', '/sys/fs/cgroup/c1'], ['/c1/../c2', '/sys/fs/cgroup/c1']]) {
+      fake.put('/proc/50/cgroup', `0::${place}\n`)
+      await running.exec(process, pipes())
+      expect(opened()).toBe(expected)
+    }
+  })
+
   it('refuses a container whose init is gone, also when its pid is another’s now', async () => {
     fake.put('/proc/50/stat', statLine(50).replace('777', '888'))
     await expect(running.exec(process, pipes())).rejects.toThrow(/it is stopped/)

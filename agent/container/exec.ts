@@ -31,7 +31,7 @@ async function exec(container: Container, process: Process, io: ProcessIo, owner
   const ends = socketPair()
   using initEnd = ends.init
   const link = owner.own('exec dialogue', new InitLink(ends.parent))
-  using cgroupFd = container.cgroup.openForClone()
+  using cgroupFd = container.cgroup.openForClone(container.init.pid)
   // Born in its cgroup, the process has nothing to wait for.
   if (cgroupFd) link.tell({ type: 'go' })
   const child = cloneProcess({

@@ -21,8 +21,10 @@ const noStdio: StdioRequest = { stdinStream: 0n, stdoutStream: 0n, stderrStream:
 export async function createContainer(sandbox: Sandbox, request: CreateContainerRequest): Promise<Partial<CreateContainerResponse>> {
   const { containerId: id } = request
   requireIdentifier('container', id)
+  const parsed = withTerminal(parseSpec(sys.utf8Decode(request.spec, 0, request.spec.length)), request.stdio)
+  const given = request.guestDevices ? await sandbox.parts.withDevices(parsed) : parsed
   sandbox.requireRoomFor(id)
-  const spec = withPidsLimit(withTerminal(parseSpec(sys.utf8Decode(request.spec, 0, request.spec.length)), request.stdio), sandbox.parts.pod?.defaultPids)
+  const spec = withPidsLimit(given, sandbox.parts.pod?.defaultPids)
   const init = openProcess(sandbox, { containerId: id, execId: '' }, request.stdio)
   using _held = init.hold()
   const made = make(sandbox, { id, spec, pidNamespace: pidNamespacePath(sandbox, request) }, init)

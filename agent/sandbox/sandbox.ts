@@ -1,5 +1,6 @@
 import { Fault } from '../../native/ts/fault.ts'
 import type { CreateSandboxRequest, NetworkInterface } from '../../protocol/gen/agent.ts'
+import type { Spec } from '../../protocol/oci/spec.ts'
 import type { ContainerService } from '../container-service.ts'
 import type { Events } from '../events.ts'
 import type { Log } from '../log.ts'
@@ -24,6 +25,8 @@ export interface AgentParts {
   releaseMachine: () => void
   /** What only containers need: done once. */
   prepareContainers: () => Promise<void>
+  /** The spec of a privileged container, with the machine's devices; on a host without a VM they are nobody's to give. */
+  withDevices: (spec: Spec) => Promise<Spec>
   /** Directory of a container's cgroup below the hierarchy's root. */
   cgroupPath: (containerId: string) => string
   /** The cgroup of all containers; undefined on a host, whose memory and tasks are its administrator's to share out. */

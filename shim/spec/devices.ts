@@ -1,35 +1,68 @@
 import { Fault } from '../../native/ts/fault.ts'
-import type { LinuxDevice } from '../../protocol/oci/linux.ts'
+import type { Linux, LinuxDevice } from '../../protocol/oci/linux.ts'
+import type { Spec } from '../../protocol/oci/spec.ts'
 import type { LinuxDeviceCgroup, LinuxResources } from '../../protocol/oci/resources.ts'
+
+/** Minor numbers of major 10, miscellaneous devices, that mean the same in every kernel: tun, fuse, loop-control. */
+const miscMinors = new Set([200, 229, 237])
+/** Of the memory devices (major 1): mem, kmem and port, which the guest's kernel is built without. */
+const memoryMinorsAbsent = new Set([1, 2, 4])
 
 /**
  * Character devices whose numbers mean the same in every Linux kernel (Documentation/admin-guide/devices.txt):
- * memory devices (major 1), tty, console and ptmx (5), pseudo-terminals (136–143), tun (10:200), fuse (10:229).
+ * memory devices (major 1), tty, console and ptmx (5), pseudo-terminals (136–143) and some of major 10.
  */
 function isUniversal(device: LinuxDevice): boolean {
   const { type, major = -1, minor = -1 } = device
   if (type === 'p') return true
   if (type !== 'c' && type !== 'u') return false
-  return major === 1 || major === 5 || (major >= 136 && major <= 143) || (major === 10 && (minor === 200 || minor === 229))
+  if (major === 1) return !memoryMinorsAbsent.has(minor)
+  return major === 5 || (major >= 136 && major <= 143) || (major === 10 && miscMinors.has(minor))
 }
 
-/** Whether the device rules allow every device: what containerd writes for a privileged container. */
+/** Whether the device rules allow every device. */
 function allowsAll(rules: readonly LinuxDeviceCgroup[]): boolean {
   return rules.some(rule => rule.allow && (rule.type === undefined || rule.type === '' || rule.type === 'a') && rule.major === undefined && rule.minor === undefined)
 }
 
 /**
+ * Whether the spec lists the host's whole /dev, as clients do for a privileged container. All of them list /dev/null then,
+ * which nobody asks for by name because every container has it.
+ */
+function listsHostDevices(linux: Linux | undefined): boolean {
+  return allowsAll(linux?.resources?.devices ?? []) && (linux?.devices ?? []).some(device => device.path === '/dev/null')
+}
+
+/** What only a privileged container has, of what all clients give one: a /sys to write to, nothing covered, every capability. */
+function isPrivileged(spec: Spec): boolean {
+  const { maskedPaths = [], readonlyPaths = [] } = spec.linux ?? {}
+  const sys = spec.mounts?.find(mount => mount.destination === '/sys')
+  const capabilities = new Set(spec.process?.capabilities?.bounding)
+  return maskedPaths.length === 0 && readonlyPaths.length === 0 && sys !== undefined && !sys.options?.includes('ro')
+    && ['CAP_SYS_ADMIN', 'CAP_SYS_RAWIO', 'CAP_MKNOD'].every(name => capabilities.has(name))
+}
+
+/**
+ * Whether the container is given all devices of the guest: where it is privileged, with the host's devices in its spec or
+ * (containerd's `privileged_without_host_devices`) without. What it may use is one machine's, and that machine is its own.
+ */
+export function wantsGuestDevices(spec: Spec): boolean {
+  return listsHostDevices(spec.linux) || isPrivileged(spec)
+}
+
+/**
  * Devices for the guest. A host device's number means another device there, or none: one that was
- * asked for by name is refused (Fault), and those a privileged container was given because it is
+ * asked for by name is refused (Fault), and those that a privileged container was given because it is
  * privileged are left out, as no part of the host belongs to it.
  */
-export function rewriteDevices(devices: readonly LinuxDevice[], rules: readonly LinuxDeviceCgroup[], dropped: (what: string) => void): LinuxDevice[] {
+export function rewriteDevices(linux: Linux, dropped: (what: string) => void): LinuxDevice[] {
+  const devices = linux.devices ?? []
   const foreign = devices.filter(device => !isUniversal(device))
   const [first] = foreign
-  if (first && !allowsAll(rules)) {
+  if (first && !listsHostDevices(linux)) {
     throw new Fault(`device ${first.path} of the host cannot be given to a container in a microVM`, { fix: 'leave the device out' })
   }
-  if (first) dropped(`${foreign.length} host devices of a privileged container, ${first.path} first`)
+  if (first) dropped(`${foreign.length} host devices of a privileged container, ${first.path} first: it has the guest's`)
   return devices.filter(isUniversal)
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Spec } from '../../protocol/oci/spec.ts'
+import { wantsGuestDevices } from './devices.ts'
 import { guestSpec } from './rewrite.ts'
 
 const namespaces = ['pid', 'network', 'ipc', 'uts', 'mount'].map(type => ({ type })) as NonNullable<Spec['linux']>['namespaces']
@@ -62,9 +63,35 @@ describe('guestSpec', () => {
     const disk = { path: '/dev/sda', type: 'b', major: 8, minor: 0 }
     const linux = { namespaces: namespaces ?? [], devices: [fuse, disk] }
     expect(() => rewritten({ linux })).toThrow('device /dev/sda of the host cannot be given')
-    const { spec, dropped } = rewritten({ linux: { ...linux, resources: { devices: [{ allow: true, access: 'rwm' }] } } })
-    expect(spec.linux?.devices).toEqual([fuse])
+    const resources = { devices: [{ allow: true, access: 'rwm' }] }
+    const nil = { path: '/dev/null', type: 'c', major: 1, minor: 3 }
+    const privileged = { ...linux, resources, devices: [nil, ...linux.devices] }
+    const { spec, dropped } = rewritten({ linux: privileged })
+    expect(spec.linux?.devices).toEqual([nil, fuse])
     expect(dropped[0]).toContain('/dev/sda')
+    expect(wantsGuestDevices({ ociVersion: '1.1.0', linux: privileged })).toBe(true)
+  })
+
+  it("gives the guest's devices to a privileged container without the host's (privileged_without_host_devices), and to no other", () => {
+    const all = ['CAP_SYS_ADMIN', 'CAP_SYS_RAWIO', 'CAP_MKNOD']
+    const spec = (capabilities: string[], sysOption: string, linux: Spec['linux'] = {}): Spec => ({
+      ociVersion: '1.1.0', linux, mounts: [{ destination: '/sys', type: 'sysfs', source: 'sysfs', options: [sysOption] }],
+      process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 }, capabilities: { bounding: capabilities } },
+    })
+    expect(wantsGuestDevices(spec(all, 'rw'))).toBe(true)
+    expect(wantsGuestDevices(spec(all, 'ro'))).toBe(false)
+    expect(wantsGuestDevices(spec(['CAP_MKNOD'], 'rw'))).toBe(false)
+    expect(wantsGuestDevices(spec(all, 'rw', { maskedPaths: ['/proc/keys'] }))).toBe(false)
+    expect(wantsGuestDevices(spec(['CAP_MKNOD'], 'ro', { resources: { devices: [{ allow: true, access: 'rwm' }] } }))).toBe(false)
+  })
+
+  it('refuses a device that was asked for by name, whatever the rules allow', () => {
+    const linux = { namespaces: namespaces ?? [], resources: { devices: [{ allow: true, access: 'rwm' }] } }
+    expect(() => rewritten({ linux: { ...linux, devices: [{ path: '/dev/sda', type: 'b', major: 8, minor: 0 }] } })).toThrow('device /dev/sda')
+  })
+
+  it.each([[1, 1], [1, 2], [1, 4], [10, 232]])('refuses the character device %i:%i, which the guest has not', (major, minor) => {
+    expect(() => rewritten({ linux: { namespaces: namespaces ?? [], devices: [{ path: '/dev/x', type: 'c', major, minor }] } })).toThrow('device /dev/x')
   })
 
   it('runs startContainer hooks in the guest only, and refuses createContainer hooks', () => {

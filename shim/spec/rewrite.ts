@@ -51,14 +51,14 @@ export function guestProcess<P extends { apparmorProfile?: unknown; selinuxLabel
 }
 
 function rewriteLinux(linux: NonNullable<Spec['linux']>, { dropped, sandboxSysctls = {} }: GuestSpecOptions): NonNullable<Spec['linux']> {
-  const { cgroupsPath: _hostCgroup, mountLabel, intelRdt, resources, devices, namespaces, sysctl, ...rest } = linux
+  const { cgroupsPath: _hostCgroup, mountLabel, intelRdt, resources, devices: _hostDevices, namespaces, sysctl, ...rest } = linux
   if (mountLabel) dropped(`SELinux mount label ${mountLabel}: the guest has no SELinux`)
   if (intelRdt) dropped('Intel RDT settings: they name a host resource')
   return {
     ...rest,
     namespaces: rewriteNamespaces(namespaces ?? []),
     ...(sysctl ? { sysctl: containerSysctls(sysctl, sandboxSysctls) } : {}),
-    devices: rewriteDevices(devices ?? [], resources?.devices ?? [], dropped),
+    devices: rewriteDevices(linux, dropped),
     ...(resources ? { resources: rewriteResources(resources, dropped) } : {}),
   }
 }

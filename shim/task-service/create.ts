@@ -13,6 +13,7 @@ import { Refusal } from '../refusal.ts'
 import { Container, type HostProcess } from '../sandbox/container.ts'
 import { Placeholder } from '../sandbox/placeholder.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
+import { wantsGuestDevices } from '../spec/devices.ts'
 import { hostHooks } from '../spec/hooks.ts'
 import { type PidNamespace, pidNamespaceOf } from '../spec/pid-namespace.ts'
 import { guestSpec } from '../spec/rewrite.ts'
@@ -25,6 +26,8 @@ import { hookState, type TaskContext } from './context.ts'
 interface GuestContainer {
   spec: Spec
   pid: PidNamespace
+  /** Whether it has all devices of the guest. */
+  guestDevices: boolean
 }
 
 /**
@@ -111,10 +114,10 @@ function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bund
     sandboxSysctls: sandbox.identity.sysctls,
     dropped: what => log.info(`left out of the guest's spec: ${what}`, { container: request.id }),
   })
-  return { spec: rewritten, pid }
+  return { spec: rewritten, pid, guestDevices: wantsGuestDevices(spec) }
 }
 
-async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Container, { spec, pid }: GuestContainer, terminal: boolean): Promise<void> {
+async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Container, { spec, pid, guestDevices }: GuestContainer, terminal: boolean): Promise<void> {
   const { stdio } = container.init
   try {
     await Promise.all([
@@ -122,6 +125,7 @@ async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Co
       agent.createContainer({
         containerId: container.id,
         spec: sys.utf8Encode(JSON.stringify(spec)),
+        guestDevices,
         stdio: { ...stdio.streams, ...container.init.size, terminal },
         podPidNamespace: pid.of === 'pod',
         targetContainerId: pid.of === 'container' ? pid.id : '',

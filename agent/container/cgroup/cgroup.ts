@@ -38,8 +38,11 @@ export interface Cgroup {
   create(): void
   /** Sets limits; keys that are absent stay as they are. `devices`: the whole list, defaults included. */
   apply(resources: LinuxResources): void
-  /** cgroup v2: the directory, opened for clone3(2). undefined: the process is put in by enter(). */
-  openForClone(): Fd | undefined
+  /**
+   * cgroup v2: the directory, opened for clone3(2); with `peer`, a process of the container, that process's own where the
+   * container has divided its cgroup and so keeps none in it. undefined: the process is put in by enter().
+   */
+  openForClone(peer?: number): Fd | undefined
   enter(pid: number): void
   /** Resolves when every process is frozen (thawed). */
   freeze(): Promise<void>

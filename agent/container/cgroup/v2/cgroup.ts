@@ -57,8 +57,20 @@ export class CgroupV2 implements Cgroup {
     if (resources.devices) this.#devices = attachDeviceProgram(this.#directory, resources.devices, this.#devices)
   }
 
-  openForClone(): Fd {
-    return open(this.#directory, O_PATH | O_DIRECTORY)
+  openForClone(peer?: number): Fd {
+    return open(peer === undefined ? this.#directory : this.#placeBeside(peer), O_PATH | O_DIRECTORY)
+  }
+
+  /**
+   * Where a process may be put beside `peer`. A container with a writable cgroup (systemd, a container engine) moves its
+   * processes further down and gives controllers on; from then on its own cgroup takes no process ("No Internal Process Constraint").
+   */
+  #placeBeside(peer: number): string {
+    if ((this.#read('cgroup.subtree_control') ?? '').trim() === '') return this.#directory
+    const path = readIfAny(`/proc/${peer}/cgroup`)?.split('\n').find(line => line.startsWith('0::'))?.slice('0::'.length) ?? ''
+    // Names come from the container: only a place below its own is taken.
+    const isBelow = path.startsWith(`${this.#path}/`) && !path.split('/').includes('..')
+    return isBelow ? `${this.#mountPoint}${path}` : this.#directory
   }
 
   enter(pid: number): void {
