@@ -11,8 +11,24 @@ export interface HostHooks {
   poststop: Hook[]
 }
 
-/** The hooks whose path is resolved on the host. */
+/**
+ * Programs that enter the namespaces of the process they are told of, to mount drivers and make device nodes there. That
+ * process is the VMM: what they do there reaches no container, and they would say that all went well.
+ */
+const enteringPrograms = /^(nvidia-|oci-nvidia-|habana-|amd-c|oci-systemd-hook)/
+
+/** Throws Fault for a hook of which it is known that it cannot work from outside the guest. */
+function refuseEntering(hooks: readonly Hook[]): void {
+  const refused = hooks.find(({ path, args = [] }) => [path, args[0] ?? ''].some(name => enteringPrograms.test(name.slice(name.lastIndexOf('/') + 1))))
+  if (!refused) return
+  throw new Fault(`hook ${refused.path} prepares devices of the host in the container's namespaces, which lie in a guest with its own kernel`, {
+    fix: 'run the container without these devices, or with another runtime',
+  })
+}
+
+/** The hooks whose path is resolved on the host. Throws Fault for one that would have to enter the container. */
 export function hostHooks(hooks: Hooks | undefined): HostHooks {
+  refuseEntering([...hooks?.prestart ?? [], ...hooks?.createRuntime ?? [], ...hooks?.poststart ?? []])
   return {
     create: [...hooks?.prestart ?? [], ...hooks?.createRuntime ?? []],
     poststart: [...hooks?.poststart ?? []],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Spec } from '../../protocol/oci/spec.ts'
 import { wantsGuestDevices } from './devices.ts'
+import { hostHooks } from './hooks.ts'
 import { guestSpec } from './rewrite.ts'
 
 const namespaces = ['pid', 'network', 'ipc', 'uts', 'mount'].map(type => ({ type })) as NonNullable<Spec['linux']>['namespaces']
@@ -98,6 +99,14 @@ describe('guestSpec', () => {
     const { spec } = rewritten({ hooks: { prestart: [{ path: '/host' }], startContainer: [{ path: '/inside' }] } })
     expect(spec.hooks).toEqual({ startContainer: [{ path: '/inside' }] })
     expect(() => rewritten({ hooks: { createContainer: [{ path: '/both' }] } })).toThrow('createContainer hook /both')
+  })
+
+  it.each([
+    ['/usr/bin/nvidia-container-runtime-hook', ['nvidia-container-runtime-hook', 'prestart']],
+    ['/usr/local/bin/wrapper', ['/usr/bin/nvidia-ctk', 'hook', 'create-symlinks']],
+  ])('refuses %s, which would prepare devices in the wrong kernel', (path, args) => {
+    expect(() => hostHooks({ prestart: [{ path, args }] })).toThrow(`hook ${path} prepares devices of the host`)
+    expect(hostHooks({ prestart: [{ path: '/usr/bin/dockerd', args: ['libnetwork-setkey', 'id'] }] }).create).toHaveLength(1)
   })
 
   it('drops labels of security modules that the guest does not have', () => {
