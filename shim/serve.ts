@@ -15,6 +15,8 @@ import type { Journal } from './journal.ts'
 import type { Log } from './log.ts'
 import type { HostCgroup } from './resources/host-cgroup.ts'
 import type { Network } from './network/network.ts'
+import type { PodLimits } from './resources/limits.ts'
+import { PodSize } from './resources/pod-size.ts'
 import { Sandbox } from './sandbox/sandbox.ts'
 import type { Share } from './storage/share.ts'
 import { taskServer } from './task-service/service.ts'
@@ -26,6 +28,8 @@ export interface ServeOptions {
   hostname: string
   sysctls: Record<string, string>
   config: Config
+  /** Of the sandbox, as it was asked for. */
+  limits: PodLimits
   stateDir: string
   bundlePath: string
   /** Ownership taken. */
@@ -89,7 +93,7 @@ function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
   return new Sandbox({
     id: options.sandboxId, namespace: options.namespace, hostname: options.hostname, sysctls: options.sysctls, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
   }, {
-    hypervisor, share, network, events, log, timeline,
+    hypervisor, share, network, events, log, timeline, size: new PodSize(options.limits, config.hypervisor),
     agent: control => new AgentClient(new Connection(control)),
     releaseState: async () => {
       await options.cgroup?.leave()

@@ -56,7 +56,8 @@ export function start(flags: Flags, timeline: Timeline): void {
   if (isServed(path)) return answer()
   if (sandboxId !== flags.id) throw new Fault(`sandbox ${sandboxId} of container ${flags.id} is not running`)
   refuseHostNamespaces(bundle.spec.linux?.namespaces ?? [])
-  const { config, notes } = sandboxConfig(loadConfig(bootstrap.configPath || env.get('KATA_TS_CONFIG')), bundle.annotations, limitsOf(bundle.spec))
+  const limits = limitsOf(bundle.spec)
+  const { config, notes } = sandboxConfig(loadConfig(bootstrap.configPath || env.get('KATA_TS_CONFIG')), bundle.annotations, limits)
   const withGuest = config.hypervisor.type !== 'none'
   const netns = withGuest ? openNetns(bundle) : undefined
   const state = stateDir(stateRoot, flags.namespace, sandboxId)
@@ -75,7 +76,7 @@ export function start(flags: Flags, timeline: Timeline): void {
   made.journal.recordProcess(sys.getpid())
   const forward = bootstrap.ttrpcAddress ? forwardTo(bootstrap.ttrpcAddress) : publishWith(flags.publishBinary, flags.address, sys.environ())
   const network = netns && new Network(netns, made.journal, log)
-  serve({ namespace: flags.namespace, sandboxId, hostname: bundle.spec.hostname ?? '', sysctls, config, stateDir: state, bundlePath: bundle.path, socketPath: path, ...made, network, forward, log, timeline })
+  serve({ namespace: flags.namespace, sandboxId, hostname: bundle.spec.hostname ?? '', sysctls, config, limits, stateDir: state, bundlePath: bundle.path, socketPath: path, ...made, network, forward, log, timeline })
 }
 
 /** The pod's network namespace, where the bundle names one; opened here, so that a wrong one is told before anything is made. */

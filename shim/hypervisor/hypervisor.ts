@@ -2,6 +2,7 @@ import type { Exit } from '../../native/ts/child.ts'
 import type { Fd } from '../../native/ts/fd.ts'
 import type { Journal } from '../journal.ts'
 import type { Log } from '../log.ts'
+import type { VmSize } from '../resources/size.ts'
 import type { Timeline } from '../timeline.ts'
 
 /** How a VMM process ended. */
@@ -35,6 +36,11 @@ export interface Hypervisor {
   acceptAgent(timeoutMs: number): Promise<Fd>
   /** Opens a connection to a port of the guest; the caller owns it (non-blocking). Rejects with a Fault or SysError. */
   connect(port: number): Promise<Fd>
+  /**
+   * Changes what the guest can have; the agent then makes use of it (ResizeSandbox). Gives the size that it has: a guest that
+   * does not give all memory back keeps some. Rejects with a Fault when it cannot grow so far; it is as before then.
+   */
+  resize(size: VmSize): Promise<VmSize>
   pause(): Promise<void>
   resume(): Promise<void>
   /** Ends VMM and daemons and reaps them, removes their sockets. Idempotent; resolves when nothing is left. */

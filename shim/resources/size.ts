@@ -41,8 +41,16 @@ export function maxVcpus(hypervisor: Config['hypervisor']): number {
   return Math.min(hypervisor.maxVcpus || Infinity, hostCpus(), mostVcpus)
 }
 
-/** What `hypervisor.vcpus` may be (config/schema.ts): APIC ids of one byte. */
-const mostVcpus = 255
+/** What our guest kernel can have (guest-image/kernel/platform.config, CONFIG_NR_CPUS). */
+const mostVcpus = 64
+
+/** Each CPU that may come costs a guest about 200 KiB for its share of per-CPU data, whether it comes or not. */
+const growthFactor = 4
+
+/** How many vCPUs a VM that begins with `vcpus` may be resized to. */
+export function possibleVcpus(vcpus: number, hypervisor: Config['hypervisor']): number {
+  return Math.max(vcpus, Math.min(maxVcpus(hypervisor), growthFactor * vcpus))
+}
 
 function memoryOf({ memoryBytes, hugepageBytes }: PodLimits, hypervisor: Config['hypervisor'], notes: string[]): number {
   if (memoryBytes + hugepageBytes === 0) return hypervisor.memoryMib
@@ -63,4 +71,19 @@ function vcpusOf({ cpus }: PodLimits, hypervisor: Config['hypervisor'], notes: s
   if (wanted <= most) return wanted
   notes.push(`the CPU limit asks for ${wanted} vCPUs; it gets ${most}, which is all ${hypervisor.maxVcpus === most ? 'that hypervisor.max_vcpus allows' : 'that this host has'}`)
   return most
+}
+
+/** What a VM may be resized to. */
+export interface VmRoom {
+  maxMemoryMib: number
+  possibleVcpus: number
+}
+
+/** Of a VM that is made as `hypervisor` says. microvm cannot be given memory: it takes the device and shows none of it to the guest. */
+export function roomOf(hypervisor: Config['hypervisor']): VmRoom {
+  const most = hypervisor.machine === 'q35' ? maxMemoryMib(hypervisor) : 0
+  return {
+    maxMemoryMib: Number.isFinite(most) ? Math.max(most, hypervisor.memoryMib) : hypervisor.memoryMib,
+    possibleVcpus: possibleVcpus(hypervisor.vcpus, hypervisor),
+  }
 }

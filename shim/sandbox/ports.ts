@@ -4,6 +4,7 @@ import type { EventSink } from '../events.ts'
 import type { Hypervisor } from '../hypervisor/hypervisor.ts'
 import type { Log } from '../log.ts'
 import type { Network } from '../network/network.ts'
+import type { PodSize } from '../resources/pod-size.ts'
 import type { Share } from '../storage/share.ts'
 import type { Timeline } from '../timeline.ts'
 
@@ -13,6 +14,8 @@ export interface SandboxPorts {
   share: Share
   /** Undefined: the pod has no network namespace of its own on the host. */
   network?: Network | undefined
+  /** The VM's size, which follows the containers' limits. */
+  size: PodSize
   /** Speaks to the agent over its control connection, of which it takes ownership. */
   agent: (control: Fd) => AgentClient
   events: EventSink

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { configFrom } from '../config/config.ts'
+import { noLimits } from '../resources/limits.ts'
+import { PodSize } from '../resources/pod-size.ts'
 import type { Fd } from '../../native/ts/fd.ts'
 import type { AgentClient } from '../agent-client.ts'
 import type { Hypervisor, VmmExit } from '../hypervisor/hypervisor.ts'
@@ -47,6 +50,7 @@ class Host {
       launch: async () => { this.held.add('vmm'); await this.step('launch') },
       acceptAgent: async () => { await this.step('acceptAgent'); return {} as Fd }, // never used: the agent is a double
       connect: async () => ({}) as Fd,
+      resize: async size => size,
       pause: async () => {},
       resume: async () => {},
       stop: async () => { this.release(); this.drop('vmm') },
@@ -68,6 +72,7 @@ class Host {
         return agent
       },
       events: { publish: () => {} },
+      size: new PodSize(noLimits, configFrom([]).hypervisor),
       log: silentLog,
       timeline: new Timeline(),
       releaseState: () => this.drop('state'),

@@ -54,8 +54,10 @@ export async function create(context: TaskContext, request: CreateTaskRequest): 
     id: request.id, isPause, bundle: bundle.path, host, annotations: bundle.annotations, init, hooks: hostHooks(bundle.spec.hooks), owner: shared,
   })
   sandbox.containers.set(container.id, container)
+  sandbox.ports.size.add(container.id, bundle.spec.linux?.resources ?? {})
   owner.defer('container', () => {
     sandbox.containers.delete(container.id)
+    sandbox.ports.size.remove(container.id)
     return container.release()
   })
   const guest = isPause ? undefined : putIntoShare(sandbox, request, bundle, shared)

@@ -47,6 +47,7 @@ async function deleteContainer(context: TaskContext, container: Container): Prom
   if (!container.isPause && !goesWithVm) await sandbox.liveAgent?.deleteContainer({ containerId: container.id, force: true }).catch(complain)
   await runHooks(container.hooks.poststop, 'poststop', hookState(container, 'stopped')).catch(complain)
   sandbox.containers.delete(container.id)
+  sandbox.ports.size.remove(container.id)
   await container.release().catch(complain)
   if (last) void sandbox.stop()
   events.publish('delete', { containerId: container.id, id: container.id, pid: container.pid, ...exitFields(exit) })

@@ -5,6 +5,9 @@ import { AgentClient } from '../agent-client.ts'
 import { AgentDouble, memoryPair } from '../agent-double.ts'
 import type { Hypervisor, VmmExit } from '../hypervisor/hypervisor.ts'
 import { silentLog } from '../log.ts'
+import { configFrom } from '../config/config.ts'
+import { noLimits } from '../resources/limits.ts'
+import { PodSize } from '../resources/pod-size.ts'
 import { Sandbox } from '../sandbox/sandbox.ts'
 import type { Share } from '../storage/share.ts'
 import { Timeline } from '../timeline.ts'
@@ -28,7 +31,7 @@ export class Shim {
   constructor(readonly agent: AgentDouble = new AgentDouble(), sandboxId = 's', ownKernel = true) {
     const vmm = new Promise<VmmExit>(resolve => { this.killVmm = resolve })
     const hypervisor: Hypervisor = {
-      ownKernel, pid: 4711, launch: async () => {}, acceptAgent: async () => ({}) as Fd, connect: async () => ({}) as Fd,
+      ownKernel, pid: 4711, launch: async () => {}, acceptAgent: async () => ({}) as Fd, connect: async () => ({}) as Fd, resize: async size => size,
       pause: async () => {}, resume: async () => {}, stop: async () => {}, wait: () => vmm, diagnosis: () => 'qemu said nothing',
     }
     const share = {
@@ -41,7 +44,7 @@ export class Shim {
       },
     }
     this.sandbox = new Sandbox({ id: sandboxId, namespace: 'n', hostname: '', sysctls: {}, shareTag: 't', logLevel: 'info', agentTimeoutMs: 1000 }, {
-      hypervisor, share, events, log: silentLog, timeline: new Timeline(), releaseState: () => {},
+      hypervisor, share, events, size: new PodSize(noLimits, configFrom([]).hypervisor), log: silentLog, timeline: new Timeline(), releaseState: () => {},
       agent: () => {
         const [ours, theirs] = memoryPair()
         this.agent.serve(theirs)

@@ -2,10 +2,11 @@ import * as sys from 'native:sys'
 import type { UpdateTaskRequest } from '../../protocol/gen/task.ts'
 import { parseResources } from '../../protocol/oci/parse.ts'
 import { Refusal } from '../refusal.ts'
+import { updateLimits } from '../resources/update.ts'
 import { rewriteResources } from '../spec/devices.ts'
 import type { TaskContext } from './context.ts'
 
-/** Update: new resource limits (OCI LinuxResources as JSON) for a container's cgroup in the guest. */
+/** Update: new resource limits (OCI LinuxResources as JSON) for a container's cgroup in the guest, and for the VM. */
 export async function update({ sandbox }: TaskContext, request: UpdateTaskRequest): Promise<Record<string, never>> {
   const container = sandbox.container(request.id)
   if (!container.init.isAlive) throw new Refusal('precondition', `container ${container.id} is ${container.init.state.is}`)
@@ -14,7 +15,6 @@ export async function update({ sandbox }: TaskContext, request: UpdateTaskReques
   const bytes = request.resources?.value ?? new Uint8Array(0)
   const resources = rewriteResources(parseResources(sys.utf8Decode(bytes, 0, bytes.length)), what =>
     sandbox.ports.log.info(`left out of an update: ${what}`, { container: container.id }))
-  const agent = await sandbox.agent()
-  await agent.updateContainer({ containerId: container.id, resources: sys.utf8Encode(JSON.stringify(resources)) })
+  await updateLimits(sandbox, container, resources)
   return {}
 }

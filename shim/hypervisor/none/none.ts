@@ -10,6 +10,7 @@ import { Fault } from '../../../native/ts/fault.ts'
 import { Fd, open } from '../../../native/ts/fd.ts'
 import { Owner } from '../../../native/ts/owner.ts'
 import type { Config } from '../../config/schema.ts'
+import type { VmSize } from '../../resources/size.ts'
 import { SocketDirectory } from '../../vsock/socket-directory.ts'
 import { Daemon } from '../daemon.ts'
 import type { Hypervisor, HypervisorSandbox, VmmExit } from '../hypervisor.ts'
@@ -72,6 +73,11 @@ export class NoVm implements Hypervisor {
       }
       await sleep(pollMs)
     }
+  }
+
+  /** The machine is the host's: the containers' limits are all there is to change. */
+  async resize(size: VmSize): Promise<VmSize> {
+    return size
   }
 
   async pause(): Promise<void> {

@@ -4,7 +4,7 @@ import { kernelCommandLine, qemuArguments, type CommandLineParts } from './comma
 
 const config = configFrom([])
 const parts: CommandLineParts = {
-  sandboxId: 's1', hypervisor: config.hypervisor, guest: config.guest, verbose: false, accelerator: { kind: 'tcg', tscKhz: 2_100_000 },
+  sandboxId: 's1', hypervisor: config.hypervisor, room: { maxMemoryMib: 256, possibleVcpus: 1 }, guest: config.guest, verbose: false, accelerator: { kind: 'tcg', tscKhz: 2_100_000 },
   qmpFd: 3, consoleFd: 4, vsock: { kind: 'vhost-user', fd: 5, controlPort: 1024 }, fsFd: 6, kernelFd: 7, initrdFd: 8, firmwareFd: 9, nics: [],
 }
 const pairs = (words: string[]) => words.map((word, at) => (word.startsWith('-') ? `${word} ${words[at + 1] ?? ''}` : ''))
@@ -32,6 +32,16 @@ describe('qemuArguments', () => {
     ['a system call filter', parts, ['-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny']],
   ] satisfies [string, CommandLineParts, string[]][])('names %s', (_what, given, expected) => {
     expect(pairs(qemuArguments(given))).toEqual(expect.arrayContaining(expected))
+  })
+
+  it('leaves room to grow, none of which is used at first', () => {
+    const grows = { ...parts, room: { maxMemoryMib: 1025, possibleVcpus: 4 } }
+    expect(pairs(qemuArguments(grows))).toEqual(expect.arrayContaining([
+      '-smp 4', '-m 256M,maxmem=1024M', '-object memory-backend-memfd,id=mem,size=256M,share=on', '-object memory-backend-memfd,id=room,size=768M,share=on',
+      '-device virtio-mem-pci,id=virtiomem,memdev=room,requested-size=0',
+    ]))
+    expect(kernelCommandLine(grows)).toContain(' maxcpus=1 memory_hotplug.online_policy=auto-movable ')
+    expect(qemuArguments(parts).join(' ')).not.toMatch(/maxmem|virtio-mem/)
   })
 
   it('leaves the system call filter out where it is switched off', () => {

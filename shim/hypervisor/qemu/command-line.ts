@@ -1,13 +1,17 @@
 import type { Config } from '../../config/schema.ts'
+import type { VmRoom } from '../../resources/size.ts'
 import { controlPort, type VsockDevice } from '../../vsock/vsock.ts'
 import type { Accelerator } from '../accelerator.ts'
 import { shareTag } from '../hypervisor.ts'
+import { maxMemoryArgument, memoryDeviceArguments } from './memory-device.ts'
 import { type NicDevice, nicArguments } from './nic.ts'
 
 /** What a command line is composed from. Descriptors are numbers in the VMM's process. */
 export interface CommandLineParts {
   sandboxId: string
   hypervisor: Config['hypervisor']
+  /** What it may be resized to. */
+  room: VmRoom
   guest: Pick<Config['guest'], 'kernelParams'>
   /** Kernel messages on the console. */
   verbose: boolean
@@ -30,7 +34,7 @@ export interface CommandLineParts {
  */
 export function qemuArguments(parts: CommandLineParts): string[] {
   const { hypervisor, accelerator } = parts
-  const memory = `${hypervisor.memoryMib}M`
+  const memory = { bootMib: hypervisor.memoryMib, maxMib: parts.room.maxMemoryMib }
   return [
     '-name', `kata-ts-${parts.sandboxId}`,
     '-nodefaults', '-no-user-config', '-no-reboot',
@@ -39,10 +43,11 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     '-machine', `${machine(hypervisor.machine)},memory-backend=mem`,
     '-accel', accelerator.kind === 'kvm' ? 'kvm' : 'tcg,thread=multi',
     '-cpu', hypervisor.cpu || (accelerator.kind === 'kvm' ? 'host' : 'max'),
-    '-smp', String(hypervisor.vcpus),
-    '-m', memory,
+    // All that it may ever have: which of them are used is the guest's business (maxcpus, then the agent).
+    '-smp', String(parts.room.possibleVcpus),
+    '-m', `${memory.bootMib}M${maxMemoryArgument(memory)}`,
     // Shared: the vhost-user daemons read and write the guest's memory.
-    '-object', `memory-backend-memfd,id=mem,size=${memory},share=on`,
+    '-object', `memory-backend-memfd,id=mem,size=${memory.bootMib}M,share=on`,
     '-bios', `/proc/self/fd/${parts.firmwareFd}`,
     '-kernel', `/proc/self/fd/${parts.kernelFd}`,
     '-initrd', `/proc/self/fd/${parts.initrdFd}`,
@@ -50,6 +55,7 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     '-chardev', `socket,id=qmp,fd=${parts.qmpFd}`, '-mon', 'chardev=qmp,mode=control',
     '-chardev', `socket,id=console,fd=${parts.consoleFd}`, '-serial', 'chardev:console',
     '-device', 'virtio-rng-pci',
+    ...memoryDeviceArguments(memory),
     ...vsockDevice(parts.vsock),
     '-chardev', `socket,id=fs,fd=${parts.fsFd}`, '-device', `vhost-user-fs-pci,chardev=fs,tag=${shareTag}`,
     ...parts.nics.flatMap(nicArguments),
@@ -60,7 +66,7 @@ export function qemuArguments(parts: CommandLineParts): string[] {
 const tcgLapicKhz = 1_000_000
 
 /** The guest kernel's command line. Pure. */
-export function kernelCommandLine({ guest, accelerator, verbose, vsock }: CommandLineParts): string {
+export function kernelCommandLine({ guest, hypervisor, room, accelerator, verbose, vsock }: CommandLineParts): string {
   const words = ['console=ttyS0']
   if (!verbose) words.push('quiet')
   // A panic ends the VM at once (with -no-reboot), and its message is in the console's tail.
@@ -69,6 +75,9 @@ export function kernelCommandLine({ guest, accelerator, verbose, vsock }: Comman
   if (accelerator.kind === 'tcg') words.push('tsc=reliable', `tsc_early_khz=${accelerator.tscKhz}`, `lapic_timer_khz=${tcgLapicKhz}`)
   // A one-CPU guest otherwise rewrites 8,000 lock prefixes at boot (80 ms under TCG).
   words.push('noreplace-smp')
+  if (room.possibleVcpus > hypervisor.vcpus) words.push(`maxcpus=${hypervisor.vcpus}`)
+  // Added memory is for what can be moved, so that it can go again, as far as the rest of the kernel's memory bears it.
+  if (room.maxMemoryMib > hypervisor.memoryMib) words.push('memory_hotplug.online_policy=auto-movable')
   // Without it microvm's root ports take hot-plugged devices and never show them to the guest.
   words.push('pcie_ports=native')
   if (vsock.controlPort !== controlPort) words.push(`kata_ts.control_port=${vsock.controlPort}`)

@@ -9,6 +9,7 @@ import { Fd } from '../../../native/ts/fd.ts'
 import { readText } from '../../../native/ts/file.ts'
 import { Owner } from '../../../native/ts/owner.ts'
 import type { Config } from '../../config/schema.ts'
+import { roomOf, type VmRoom, type VmSize } from '../../resources/size.ts'
 import { Virtiofsd } from '../../storage/virtiofsd.ts'
 import type { GuestVsock, VsockDevice } from '../../vsock/vsock.ts'
 import { chooseAccelerator, type Accelerator } from '../accelerator.ts'
@@ -19,6 +20,7 @@ import { lend } from '../lend.ts'
 import { sandboxPrivileges } from '../privileges.ts'
 import { qemuArguments } from './command-line.ts'
 import { Console } from './console.ts'
+import { MemoryDevice } from './memory-device.ts'
 import { passNics } from './nic.ts'
 import { Qmp } from './qmp.ts'
 
@@ -58,6 +60,7 @@ export class Qemu implements Hypervisor {
   #vmm: Daemon | undefined
   #virtiofsd: Virtiofsd | undefined
   #qmp: Qmp | undefined
+  #memory: MemoryDevice | undefined
   #console: Console | undefined
   #owner = new Owner()
   #stopping: Promise<void> | undefined
@@ -67,6 +70,7 @@ export class Qemu implements Hypervisor {
   #shutdownReason: string | undefined
   #vmmExit!: (exit: VmmExit) => void
   readonly #exited: Promise<VmmExit>
+  #room: VmRoom = { maxMemoryMib: 0, possibleVcpus: 0 }
   /** Why the VM can no longer work; undefined while it can. */
   #broken: Fault | undefined
   /** Rejects of whoever waits for something that a broken VM will never give. Not a promise to race against: each race would stay attached to it for the VM's life. */
@@ -111,6 +115,15 @@ export class Qemu implements Hypervisor {
     })
   }
 
+  async resize({ vcpus, memoryMib }: VmSize): Promise<VmSize> {
+    if (vcpus > this.#room.possibleVcpus) throw new Fault(`the VM cannot have ${vcpus} vCPUs: it was made for ${this.#room.possibleVcpus}`)
+    const { memoryMib: bootMib, machine } = this.config.hypervisor
+    // It has what it booted with, and cannot give that back.
+    if (!this.#memory || memoryMib <= bootMib && machine === 'microvm') return { vcpus, memoryMib: bootMib }
+    if (machine === 'microvm') throw new Fault(`the VM cannot grow from ${bootMib} to ${memoryMib} MiB: its machine type is microvm`, { fix: 'set hypervisor.machine = "q35" for pods that are resized' })
+    return { vcpus, memoryMib: await this.#unlessBroken(this.#memory.resize(memoryMib)) }
+  }
+
   async pause(): Promise<void> {
     await this.#command('stop')
   }
@@ -146,6 +159,7 @@ export class Qemu implements Hypervisor {
   async #launch(nics: readonly Nic[]): Promise<void> {
     const { config, sandbox } = this
     requireMemory(config.hypervisor.memoryMib)
+    this.#room = roomOf(config.hypervisor)
     using kernel = lend(config.guest.kernel, 'guest kernel', 'guest.kernel')
     using initrd = lend(config.guest.initrd, 'guest image', 'guest.initrd')
     using firmware = lend(config.guest.firmware, 'firmware', 'guest.firmware')
@@ -184,6 +198,7 @@ export class Qemu implements Hypervisor {
     const qmp = socketPair('QMP')
     using qmpTheirs = qmp.theirs
     this.#qmp = this.#owner.own('QMP', new Qmp(qmp.ours))
+    this.#memory = new MemoryDevice(this.#qmp, { bootMib: config.hypervisor.memoryMib, maxMib: this.#room.maxMemoryMib })
     this.#qmp.onEvent((name, data) => this.#event(name, data))
     const console = socketPair('console')
     using consoleTheirs = console.theirs
@@ -195,7 +210,7 @@ export class Qemu implements Hypervisor {
     const vmm = this.#vmm = new Daemon({
       program: { name: config.hypervisor.path, key: 'hypervisor.path', role: 'qemu' },
       args: qemuArguments({
-        sandboxId: sandbox.id, hypervisor: config.hypervisor, guest: config.guest, verbose: config.debug.console, accelerator,
+        sandboxId: sandbox.id, hypervisor: config.hypervisor, room: this.#room, guest: config.guest, verbose: config.debug.console, accelerator,
         qmpFd, consoleFd, vsock: { ...vsock, fd: vsockFd }, fsFd, kernelFd, initrdFd, firmwareFd, nics: net.devices,
       }),
       pass: [...[qmpTheirs, consoleTheirs, { number: vsock.fd }, files.fs, files.kernel, files.initrd, files.firmware].map(file => file.number), ...net.fds],
@@ -251,6 +266,7 @@ export class Qemu implements Hypervisor {
   #event(name: string, data: Record<string, unknown>): void {
     this.sandbox.log.debug(`QMP event ${name.slice(0, 64)}`)
     if (name === 'SHUTDOWN' && typeof data.reason === 'string') this.#shutdownReason = data.reason.slice(0, 64)
+    if (name === 'MEMORY_DEVICE_SIZE_CHANGE') this.#memory?.sizeChanged(data)
     if (name === 'STOP') void this.#stopped()
   }
 

@@ -1,0 +1,58 @@
+/** A pod made over CRI, and its containers. */
+import { randomBytes } from 'node:crypto'
+import type { ContainerConfig, CriClient, LinuxResources, PodSandboxConfig } from './client.ts'
+
+export const podImage = 'docker.io/library/busybox:latest'
+
+export interface PodOptions {
+  /** Of RuntimeClass: `runc`, `kata-ts`, `kata-ts-sandbox`. */
+  handler: string
+  /** kubelet's sum over the containers' limits. */
+  resources?: LinuxResources
+  cgroupParent?: string
+  annotations?: Record<string, string>
+  /** Begins the pod's name: what is left of a test can be found by it. */
+  prefix?: string
+}
+
+export class Pod {
+  #containers = 0
+  private constructor(private readonly cri: CriClient, readonly id: string, readonly config: PodSandboxConfig) {}
+
+  /** RunPodSandbox. */
+  static async run(cri: CriClient, options: PodOptions): Promise<Pod> {
+    const uid = randomBytes(8).toString('hex')
+    const name = `${options.prefix ?? 'pod'}-${uid}`
+    const config: PodSandboxConfig = {
+      metadata: { name, uid, namespace: 'default', attempt: 0 },
+      hostname: name,
+      annotations: options.annotations ?? {},
+      linux: { ...(options.cgroupParent === undefined ? {} : { cgroup_parent: options.cgroupParent }), ...(options.resources ? { resources: options.resources } : {}) },
+    }
+    const { pod_sandbox_id } = await cri.call('RunPodSandbox', { config, runtime_handler: options.handler })
+    return new Pod(cri, pod_sandbox_id, config)
+  }
+
+  /** CreateContainer and StartContainer; gives the container's id. */
+  async start(command: string[], resources?: LinuxResources): Promise<string> {
+    const config: ContainerConfig = {
+      metadata: { name: `c${++this.#containers}`, attempt: 0 }, image: { image: podImage }, command,
+      linux: resources ? { resources } : {},
+    }
+    const { container_id } = await this.cri.call('CreateContainer', { pod_sandbox_id: this.id, config, sandbox_config: this.config })
+    await this.cri.call('StartContainer', { container_id })
+    return container_id
+  }
+
+  /** A command in a container, to its end. */
+  async exec(container: string, cmd: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+    const { exit_code, stdout, stderr } = await this.cri.call('ExecSync', { container_id: container, cmd, timeout: 60 })
+    return { status: exit_code, stdout: stdout.toString(), stderr: stderr.toString() }
+  }
+
+  /** Stops and removes the pod with all its containers. */
+  async remove(): Promise<void> {
+    await this.cri.call('StopPodSandbox', { pod_sandbox_id: this.id })
+    await this.cri.call('RemovePodSandbox', { pod_sandbox_id: this.id })
+  }
+}
