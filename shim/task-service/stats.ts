@@ -8,12 +8,13 @@ import type { TaskContext } from './context.ts'
 /** What containerd writes for `max` in a cgroup file. */
 const noLimit = 0xffff_ffff_ffff_ffffn
 
-/** Stats: the container's cgroup v2 figures in the guest, as containerd, `ctr task metrics` and Docker read them. */
+/** Stats: the container's cgroup v2 figures in the guest, as containerd, `ctr task metrics` and Docker read them; for a pod's pause container those of all its containers together. */
 export async function stats({ sandbox }: TaskContext, request: StatsRequest): Promise<StatsResponse> {
   const container = sandbox.container(request.id)
-  if (container.isPause) return { stats: packAny('io.containerd.cgroups.v2.Metrics', Metrics, message(Metrics, {})) }
+  // Without a VM a pod has no cgroup of its own.
+  if (container.isPause && !sandbox.ports.hypervisor.ownKernel) return { stats: packAny('io.containerd.cgroups.v2.Metrics', Metrics, message(Metrics, {})) }
   const agent = await sandbox.agent()
-  const answer = await agent.statsContainer({ containerId: container.id })
+  const answer = await (container.isPause ? agent.statsSandbox() : agent.statsContainer({ containerId: container.id }))
   return { stats: packAny('io.containerd.cgroups.v2.Metrics', Metrics, metrics(answer)) }
 }
 
