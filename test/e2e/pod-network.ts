@@ -47,8 +47,8 @@ export class PodNetwork {
 
   get gateway(): string { return this.address(1) }
   get gateway6(): string { return this.address6(1) }
-  address(host: number): string { return `10.88.${this.#subnet}.${host}` }
-  address6(host: number): string { return `fd88:${this.#subnet}::${host}` }
+  address(host: number): string { return `10.99.${this.#subnet}.${host}` }
+  address6(host: number): string { return `fd99:${this.#subnet}::${host}` }
 
   /** A pod's namespace with `eth0`; its address ends in `host`. */
   addPod(host: number, options: Partial<InterfaceOptions> = {}): Pod {

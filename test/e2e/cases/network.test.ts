@@ -21,14 +21,14 @@ forEachLane('pod network', (lane) => {
   it('has the interfaces of the namespace with names, addresses, routes, neighbours, MTU and MAC', async () => {
     const network = new PodNetwork(stack)
     const other = new PodNetwork(stack)
-    const pod = network.addPod(2, { mtu: 1420, mac: '02:88:00:00:00:02' })
+    const pod = network.addPod(2, { mtu: 1420, mac: '02:99:00:00:00:02' })
     pod.addInterface(other, { name: 'net1', addresses: [`${other.address(7)}/24`] })
-    pod.ip('neigh', 'add', network.address(99), 'lladdr', '02:88:00:00:00:99', 'dev', 'eth0', 'nud', 'permanent')
+    pod.ip('neigh', 'add', network.address(99), 'lladdr', '02:99:00:00:00:99', 'dev', 'eth0', 'nud', 'permanent')
     pod.ip('route', 'add', '192.0.2.0/24', 'via', other.gateway, 'metric', '77')
     const container = await start(pod)
     const seen = await container.shell('for i in eth0 net1; do cat /sys/class/net/$i/address /sys/class/net/$i/mtu; done; ip route | sort; ip -6 route | grep default; ip neigh | grep PERM')
     const [mac, mtu, , mtu1, ...lines] = seen.trim().split('\n').map((line) => line.trim())
-    expect([mac, mtu, mtu1]).toEqual(['02:88:00:00:00:02', '1420', '1500'])
+    expect([mac, mtu, mtu1]).toEqual(['02:99:00:00:00:02', '1420', '1500'])
     expect(lines.slice(0, 4)).toEqual([
       `${network.address(0)}/24 dev eth0 scope link  src ${network.address(2)}`,
       `${other.address(0)}/24 dev net1 scope link  src ${other.address(7)}`,
@@ -36,7 +36,7 @@ forEachLane('pod network', (lane) => {
       `default via ${network.gateway} dev eth0`,
     ])
     expect(lines[4]).toContain(`default via ${network.gateway6} dev eth0`)
-    expect(lines[5]).toContain(`${network.address(99)} dev eth0 lladdr 02:88:00:00:00:99`)
+    expect(lines[5]).toContain(`${network.address(99)} dev eth0 lladdr 02:99:00:00:00:99`)
     const addresses = await container.shell('ip -o addr show scope global | awk \'{ print $2, $4 }\' | sort')
     expect(addresses.trim().split('\n')).toEqual([
       `eth0 ${network.address(2)}/24`, `eth0 ${network.address6(2)}/64`, `net1 ${other.address(7)}/24`,
@@ -72,6 +72,67 @@ forEachLane('pod network', (lane) => {
     await second.shell(untilListening(7002))
     inStack(stack, ['sh', '-c', `${data} | busybox nc ${network.address(3)} 7002`])
     expect(await taken).toBe(sum)
+  })
+
+  it('answers UDP, as a resolver does', async () => {
+    const network = new PodNetwork(stack)
+    const container = await start(network.addPod(2))
+    const resolver = startInStack(stack, ['busybox', 'nc', '-u', '-l', '-p', '5353'])
+    inStack(stack, ['sh', '-c', `until grep -q ':14E9 ' /proc/net/udp /proc/net/udp6; do sleep 0.02; done`])
+    resolver.stdin?.write('192.0.2.1\n')
+    expect(await container.shell(`echo who | timeout 10 nc -u ${network.gateway} 5353 | head -n 1`)).toBe('192.0.2.1\n')
+  })
+
+  it('is loopback only, and up, in a namespace without interfaces', async () => {
+    const container = await start(new Pod(stack, 'e2e-empty'))
+    const links = await container.shell('ip -o link | wc -l; ping -c 1 127.0.0.1 >/dev/null && ping -c 1 ::1 >/dev/null && echo up')
+    expect(links).toBe('1\nup\n')
+  })
+})
+
+forEachLane('ports of a pod', (lane) => {
+  let stack: Stack
+  beforeAll(() => { stack = Stack.open(lane.containerd) })
+  afterAll(() => stack.client.close())
+
+  const server = async (script: string, port: number): Promise<{ pod: Pod; container: Container }> => {
+    const pod = new PodNetwork(stack).addPod(2)
+    const container = await Container.create(stack, lane, { spec: pod.join, args: ['sh', '-c', script] })
+    await container.start()
+    await container.shell(untilListening(port))
+    return { pod, container }
+  }
+  /** As containerd does for `kubectl port-forward`: from within the pod's namespace on the host. */
+  const fromHost = (pod: Pod, script: string): string => inStack(stack, ['busybox', 'sh', '-c', script], pod.netns)
+
+  it('are reached through the loopback of its namespace on the host, many at once, unchanged', async () => {
+    const { pod, container } = await server('httpd -f -p 127.0.0.1:8080 -h /bin', 8080)
+    const sum = (await container.shell('md5sum /bin/busybox')).slice(0, 32)
+    const one = 'wget -q -O - http://127.0.0.1:8080/busybox | md5sum'
+    const sums = fromHost(pod, `for i in 1 2 3 4 5 6 7 8 9 10 11 12; do ${one} & done; wait`)
+    expect(sums.trim().split('\n').map((line) => line.slice(0, 32))).toEqual(Array(12).fill(sum))
+  })
+
+  it('see the end of what a client sends, and can still answer', async () => {
+    const { pod, container } = await server('httpd -f -p 127.0.0.1:8081 -h /bin', 8081)
+    const sum = (await container.shell('md5sum /bin/busybox')).slice(0, 32)
+    const size = (await container.shell('wc -c </bin/busybox')).trim()
+    // nc ends its side as soon as the question is out.
+    const answer = fromHost(pod, `printf 'GET /busybox HTTP/1.0\\r\\n\\r\\n' | nc 127.0.0.1 8081 | tail -c ${size} | md5sum`)
+    expect(answer.slice(0, 32)).toBe(sum)
+  })
+
+  it('are reached where they listen on ::1 alone', async () => {
+    const { pod } = await server('echo six >/tmp/six; httpd -f -p [::1]:8082 -h /tmp', 8082)
+    expect(fromHost(pod, 'wget -q -O - http://[::1]:8082/six')).toBe('six\n')
+  })
+
+  it('where nobody listens end the connection at once, and are no way for other pods', async () => {
+    const { pod, container } = await server('httpd -f -p 127.0.0.1:8083 -h /bin', 8083)
+    expect(fromHost(pod, 'wget -q -T 10 -O - http://127.0.0.1:9 2>/dev/null || echo failed')).toBe('failed\n')
+    expect(inStack(stack, ['busybox', 'sh', '-c', 'wget -q -T 3 -O - http://127.0.0.1:8083/busybox 2>/dev/null || echo failed'])).toBe('failed\n')
+    const address = (await container.shell("ip -o -4 addr show eth0 | awk '{ print $4 }'")).trim().replace(/\/.*/, '')
+    expect(inStack(stack, ['busybox', 'sh', '-c', `wget -q -T 3 -O - http://${address}:8083/busybox 2>/dev/null || echo failed`])).toBe('failed\n')
   })
 })
 
