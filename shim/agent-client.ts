@@ -48,6 +48,10 @@ export class AgentClient {
     return bounded('CreateSandbox', limitsMs.create, options => this.#client.createSandbox(request, options))
   }
 
+  async destroySandbox(): Promise<void> {
+    await bounded('DestroySandbox', limitsMs.change, options => this.#client.destroySandbox({}, options))
+  }
+
   async createContainer(request: CreateContainerRequest): Promise<void> {
     await bounded('CreateContainer', limitsMs.create, options => this.#client.createContainer(request, options))
   }

@@ -61,11 +61,16 @@ describe('readBootstrap', () => {
 
 describe('bootstrapAnswer', () => {
   it('is the address as text for containerd up to 2.2', () => {
-    expect(new TextDecoder().decode(bootstrapAnswer('plain', '/run/s/x'))).toBe('unix:///run/s/x')
+    expect(new TextDecoder().decode(bootstrapAnswer('plain', '/run/s/x', { sandboxApi: false }))).toBe('unix:///run/s/x')
+  })
+
+  it('declares the Sandbox API, as JSON, only where it was asked for', () => {
+    expect(JSON.parse(new TextDecoder().decode(bootstrapAnswer('plain', '/run/s/x', { sandboxApi: true })))).toEqual({ version: 3, address: 'unix:///run/s/x', protocol: 'ttrpc' })
+    expect(BootstrapResult.decode(bootstrapAnswer('result', '/run/s/x', { sandboxApi: true }))).toMatchObject({ version: 3 })
   })
 
   it('is a BootstrapResult that survives the trimming of white space', () => {
-    const bytes = bootstrapAnswer('result', '/run/s/x')
+    const bytes = bootstrapAnswer('result', '/run/s/x', { sandboxApi: false })
     expect(BootstrapResult.decode(bytes)).toMatchObject({ version: 2, address: 'unix:///run/s/x', protocol: 'ttrpc' })
     expect([9, 10, 11, 12, 13, 32]).not.toContain(bytes[0])
     expect([9, 10, 11, 12, 13, 32]).not.toContain(bytes.at(-1))

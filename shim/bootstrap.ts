@@ -73,11 +73,18 @@ function parse<T>(type: MessageType<T>, bytes: Uint8Array): T | undefined {
   }
 }
 
-/** What `start` prints: the address of the socket at `path`, in the form that containerd understands. */
-export function bootstrapAnswer(answer: Bootstrap['answer'], path: string): Uint8Array {
+/**
+ * What `start` prints: the address of the socket at `path`, in the form that containerd understands.
+ *
+ * Version 3 says that the sandbox outlives its containers' tasks: containerd then joins them to this socket itself, without a
+ * `start` and a `delete` for each, and leaves the end to ShutdownSandbox. That is right with the Sandbox API and nowhere else: with a
+ * pause container, version 2 lets containerd notice the death of a shim for each task. 1.7 refuses version 3; it has no such sandboxer.
+ */
+export function bootstrapAnswer(answer: Bootstrap['answer'], path: string, { sandboxApi }: { sandboxApi: boolean }): Uint8Array {
   const address = `unix://${path}`
-  if (answer === 'plain') return sys.utf8Encode(address)
-  const bytes = BootstrapResult.encode({ version: 2, address, protocol: 'ttrpc', capabilities: [], metadata: {}, extensions: [] }).finish()
+  const version = sandboxApi ? 3 : 2
+  if (answer === 'plain') return sys.utf8Encode(sandboxApi ? JSON.stringify({ version, address, protocol: 'ttrpc' }) : address)
+  const bytes = BootstrapResult.encode({ version, address, protocol: 'ttrpc', capabilities: [], metadata: {}, extensions: [] }).finish()
   // containerd trims white space around the answer before it parses it: a field must not end in any.
   if (/\s$/.test(path)) throw new Fault(`socket path ${JSON.stringify(path)} ends in white space`)
   return bytes

@@ -7,44 +7,29 @@ import type { Fd } from '../native/ts/fd.ts'
 import { exists, removeFile, removeTree } from '../native/ts/file.ts'
 import { Signals } from '../native/ts/signals.ts'
 import { accept } from '../native/ts/socket.ts'
+import { Server } from '../protocol/ttrpc/server.ts'
 import { AgentClient } from './agent-client.ts'
-import type { Config } from './config/schema.ts'
 import { EventPublisher, type Forward } from './events.ts'
-import { type Hypervisor, shareTag } from './hypervisor/hypervisor.ts'
-import type { Journal } from './journal.ts'
+import { shareTag } from './hypervisor/hypervisor.ts'
 import type { Log } from './log.ts'
 import type { HostCgroup } from './resources/host-cgroup.ts'
-import type { Network } from './network/network.ts'
-import type { PodLimits } from './resources/limits.ts'
 import { PodSize } from './resources/pod-size.ts'
+import { registerSandboxService } from './sandbox-service/service.ts'
+import { OnlySandbox } from './sandbox/only-sandbox.ts'
+import { equip, type Equipment, type EquipmentPlace } from './sandbox/equipment.ts'
 import { Sandbox } from './sandbox/sandbox.ts'
-import type { Share } from './storage/share.ts'
-import { taskServer } from './task-service/service.ts'
-import type { Timeline } from './timeline.ts'
+import { registerTaskService, toRpcError } from './task-service/service.ts'
 
 export interface ServeOptions {
   namespace: string
-  sandboxId: string
-  hostname: string
-  sysctls: Record<string, string>
-  config: Config
-  /** Of the sandbox, as it was asked for. */
-  limits: PodLimits
-  stateDir: string
+  place: EquipmentPlace
+  /** undefined: CreateSandbox is going to tell what the sandbox is to be. */
+  equipment: Equipment | undefined
   bundlePath: string
   /** Ownership taken. */
   listener: Fd
   socketPath: string
-  share: Share
-  /** This process is in it. */
-  cgroup: HostCgroup | undefined
-  network: Network | undefined
-  /** Not launched yet. */
-  hypervisor: Hypervisor
-  journal: Journal
   forward: Forward
-  log: Log
-  timeline: Timeline
 }
 
 /** A container's worth of requests takes about 2 MiB of heap; at this the shim fails a request instead of the node. */
@@ -59,9 +44,9 @@ const orphanCheckMs = 60_000
 /** How long the last answer and the last events may take to leave. */
 const lastWordsMs = 1_000
 
-/** The daemon: starts the sandbox at once, and serves containerd until the last task is shut down. */
+/** The daemon: starts the sandbox at once where it is known, and serves containerd until that is to end. */
 export function serve(options: ServeOptions): void {
-  const { log } = options
+  const { log, sandboxId } = options.place
   sys.setMemoryLimit(heapLimitBytes)
   sys.setWatchdog(watchdogMs)
   sys.onUnhandledRejection(reason => {
@@ -70,38 +55,54 @@ export function serve(options: ServeOptions): void {
     sys.exit(exitSoftware)
   })
   const events = new EventPublisher(options.namespace, options.forward, log)
-  const sandbox = startSandbox(options, events)
+  const only = new OnlySandbox({
+    id: sandboxId,
+    make: pod => startSandbox(options, options.equipment ?? equip(pod, options.place), events),
+    release: () => releaseState(options, undefined),
+  })
+  if (options.equipment) only.create(options.equipment.pod)
   const connections = new Set<Connection>()
   const leave = async (): Promise<void> => {
     await events.flush(lastWordsMs)
     for (let waitedMs = 0; waitedMs < lastWordsMs && [...connections].some(each => each.queuedBytes > 0); waitedMs += 5) await sleep(5)
     sys.exit(0)
   }
-  const context = { sandbox, events, namespace: options.namespace, env: sys.environ(), exit: () => void sleep(1).then(leave) }
-  const server = taskServer(context)
+  const stop = (): Promise<void> => only.stop()
+  const exit = (): void => void sleep(1).then(leave)
+  const server = new Server({ toRpcError })
+  registerTaskService(server, {
+    get sandbox() { return only.sandbox },
+    get made() { return only.made },
+    events, namespace: options.namespace, env: sys.environ(), stop, exit,
+  })
+  registerSandboxService(server, { only, log, exit })
   const signals = new Signals([SIGTERM, SIGINT])
-  signals.onSignal(() => void sandbox.stop().then(leave))
-  void watchForOrphan(sandbox, options.bundlePath, log).then(leave)
+  signals.onSignal(() => void stop().then(leave))
+  void watchForOrphan(only, options.bundlePath, log).then(leave)
   void acceptAll(options.listener, log, connection => {
     connections.add(connection)
     void server.serve(connection).closed.then(() => connections.delete(connection))
   })
 }
 
-function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
-  const { config, stateDir, hypervisor, share, network, journal, log, timeline } = options
+function startSandbox(options: ServeOptions, equipment: Equipment, events: EventPublisher): Sandbox {
+  const { sandboxId, log, timeline } = options.place
+  const { config, pod, share, hypervisor, network, cgroup } = equipment
   return new Sandbox({
-    id: options.sandboxId, namespace: options.namespace, hostname: options.hostname, sysctls: options.sysctls, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
+    id: sandboxId, namespace: options.namespace, pod, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
   }, {
-    hypervisor, share, network, events, log, timeline, size: new PodSize(options.limits, config.hypervisor),
+    hypervisor, share, network, events, log, timeline, size: new PodSize(pod.limits, config.hypervisor),
     agent: control => new AgentClient(new Connection(control)),
-    releaseState: async () => {
-      await options.cgroup?.leave()
-      journal.close()
-      removeFile(options.socketPath)
-      removeTree(stateDir)
-    },
+    releaseState: () => releaseState(options, cgroup),
   })
+}
+
+/** The last thing of a sandbox on the host. */
+async function releaseState({ place: { journal, stateDir }, socketPath }: ServeOptions, cgroup: HostCgroup | undefined): Promise<void> {
+  await cgroup?.leave()
+  journal.close()
+  removeFile(socketPath)
+  removeTree(stateDir)
 }
 
 /**
@@ -109,14 +110,14 @@ function startSandbox(options: ServeOptions, events: EventPublisher): Sandbox {
  * happens when it refuses a container between `start` and Create (2.1 does, for a spec that it cannot parse), or when
  * `start` was killed after its fork.
  */
-async function watchForOrphan(sandbox: Sandbox, bundlePath: string, log: Log): Promise<void> {
+async function watchForOrphan(only: OnlySandbox, bundlePath: string, log: Log): Promise<void> {
   let waitMs = firstOrphanCheckMs
   do {
     await sleep(waitMs)
     waitMs = Math.min(2 * waitMs, orphanCheckMs)
-  } while (sandbox.containers.size > 0 || exists(bundlePath))
+  } while ((only.made?.containers.size ?? 0) > 0 || exists(bundlePath))
   log.warn('the bundle is gone and there is no container: shutting down')
-  await sandbox.stop()
+  await only.stop()
 }
 
 /** Takes every connection; one that fails to be taken (no descriptors left) is tried again a little later. */

@@ -20,6 +20,7 @@ function host(annotations: Record<string, string> = {}, linux: Linux = { namespa
   fake.reset()
   let out = ''
   fake.put(`${bundle}/config.json`, JSON.stringify({ ociVersion: '1.1.0', annotations, root: { path: 'rootfs' }, process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 } }, linux }))
+  fake.put('/proc/sys/kernel/hostname', 'node\n')
   fake.put('/proc/1/oom_score_adj', '-999\n')
   fake.put('/proc/self/oom_score_adj', '-999\n')
   fake.put('/proc/self/mountinfo', '30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n')

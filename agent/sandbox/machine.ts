@@ -3,6 +3,7 @@ import { MNT_DETACH } from '../../native/ts/constants/mount.ts'
 import { check, E } from '../../native/ts/errno.ts'
 import type { CreateSandboxRequest } from '../../protocol/gen/agent.ts'
 import { setClock } from './clock.ts'
+import { writeEtc } from './etc.ts'
 import { seedRandom } from './entropy.ts'
 import { writeResolvConf } from './resolv-conf.ts'
 import { mountShare, shareDir } from './share.ts'
@@ -18,6 +19,7 @@ export function prepareGuest(request: CreateSandboxRequest): void {
   const hostname = request.hostname || request.sandboxId.slice(0, maxHostnameCharacters)
   if (hostname !== '') check('sethostname', hostname, sys.sethostname(hostname))
   if (request.dns.length > 0) writeResolvConf(request.dns)
+  writeEtc(request.etc)
   applySysctls(request.sysctls)
   if (request.shareTag !== '') mountShare(request.shareTag)
 }

@@ -1,10 +1,8 @@
-import * as sys from 'native:sys'
-import { Child } from '../../native/ts/child.ts'
-import { PR_SET_PDEATHSIG } from '../../native/ts/constants/prctl.ts'
-import { SIGCHLD, SIGKILL } from '../../native/ts/constants/signal.ts'
-import { checked, SysError } from '../../native/ts/errno.ts'
-import { Fd } from '../../native/ts/fd.ts'
-import { idle, nameProcess } from '../../native/ts/idle.ts'
+import { type Child, spawn } from '../../native/ts/child.ts'
+import { SIGKILL } from '../../native/ts/constants/signal.ts'
+
+/** Under this name our own program starts no engine and waits to be ended (native/src/engine/idle.rs). */
+const programName = 'kata-ts-task'
 
 /**
  * A process of the host that stands for one container of a pod: its pid is the task's pid.
@@ -14,7 +12,8 @@ import { idle, nameProcess } from '../../native/ts/idle.ts'
  * have pids too, but a small VM has fewer of them than a pod may have containers, and they belong to another; a number
  * that nobody has would some day be a stranger's. A process of our own is a number that is ours for as long as we want.
  *
- * It ends with the shim (PR_SET_PDEATHSIG), and with the container.
+ * It ends with the shim (PR_SET_PDEATHSIG), and with the container. A fork of the shim would in time come to own a copy of
+ * its heap, 2 MiB; this program without its engine has about a tenth.
  */
 export class Placeholder {
   #ended = false
@@ -23,18 +22,9 @@ export class Placeholder {
 
   /** `killed` is called when somebody else ends the process: an administrator, the kernel when memory is out. Throws SysError. */
   static start(containerId: string, killed: () => void): Placeholder {
-    const what = `placeholder of ${containerId}`
-    const shim = sys.getpid()
-    const cloned = checked('clone3', what, sys.clone3({ flags: 0, exitSignal: SIGCHLD }))
-    if (cloned.pid === 0) {
-      sys.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
-      // A shim that died before that sends nothing any more.
-      if (sys.getppid() !== shim) sys._exit(1)
-      nameProcess('kata-ts-task')
-      idle()
-    }
-    if (cloned.pid < 0) throw new SysError('clone3', what, -cloned.pid)
-    const placeholder = new Placeholder(new Child(cloned.pid, new Fd(cloned.pidfd, `pidfd of ${what}`), what))
+    const placeholder = new Placeholder(spawn({
+      path: '/proc/self/exe', argv: [programName, containerId], env: [], stdio: ['null', 'null', 'null'], parentDeathSignal: SIGKILL,
+    }))
     // One that cannot be waited for cannot be told apart from one that was killed.
     placeholder.child.wait().then(() => { if (!placeholder.#ended) killed() }, killed)
     return placeholder

@@ -8,11 +8,12 @@ import type { Hypervisor, VmmExit } from '../hypervisor/hypervisor.ts'
 import { silentLog } from '../log.ts'
 import type { Share } from '../storage/share.ts'
 import { Timeline } from '../timeline.ts'
+import { anyPod } from './pod-double.ts'
 import type { SandboxPorts } from './ports.ts'
 import { Sandbox, type SandboxIdentity } from './sandbox.ts'
 import { canMove, type SandboxStateName } from './state.ts'
 
-const identity: SandboxIdentity = { id: 's1', namespace: 'default', hostname: '', sysctls: {}, shareTag: 'kata-ts', logLevel: 'info', agentTimeoutMs: 1000 }
+const identity: SandboxIdentity = { id: 's1', namespace: 'default', pod: anyPod, shareTag: 'kata-ts', logLevel: 'info', agentTimeoutMs: 1000 }
 
 type Step = 'launch' | 'acceptAgent' | 'agent' | 'createSandbox'
 

@@ -4,10 +4,12 @@ import { Fault, story } from '../../native/ts/fault.ts'
 import { Owner } from '../../native/ts/owner.ts'
 import { Code } from '../../protocol/ttrpc/status.ts'
 import { type AgentClient, AgentError } from '../agent-client.ts'
+import type { ProcessExit } from '../process/state.ts'
 import { Refusal } from '../refusal.ts'
 import type { PidOwner } from '../spec/pid-namespace.ts'
 import type { PortForward } from '../network/port-forward.ts'
 import type { Container } from './container.ts'
+import type { PodDescription } from './pod.ts'
 import type { SandboxPorts } from './ports.ts'
 import { move, type SandboxState, type SandboxStateName } from './state.ts'
 import { GuestEvents } from './guest-events.ts'
@@ -16,13 +18,15 @@ import { GuestEvents } from './guest-events.ts'
 const vmmDeathLagMs = 1_000
 /** SIGKILL's exit status: what the processes of a lost guest have died of. */
 const killedStatus = 137
+/** Of a sandbox that never served: no signal ended it. */
+const startFailedStatus = 255
+/** How long a guest may take to kill, sync and unmount. */
+const haltLimitMs = 3_000
 
 export interface SandboxIdentity {
   id: string
   namespace: string
-  hostname: string
-  /** Of the namespaces that the sandbox's containers share; set once, before any of them. */
-  sysctls: Record<string, string>
+  pod: PodDescription
   shareTag: string
   logLevel: string
   /** From VMM launch to the agent's call. */
@@ -48,6 +52,11 @@ export class Sandbox {
   #forwarding: PortForward | undefined
   #tellDeath: () => void = () => {}
   readonly #death = new Promise<void>(resolve => { this.#tellDeath = resolve })
+  #exit: ProcessExit | undefined
+  #tellEnd: (exit: ProcessExit) => void = () => {}
+  /** Resolves when the VM has ended, for whatever reason. */
+  readonly ended = new Promise<ProcessExit>(resolve => { this.#tellEnd = resolve })
+  readonly createdAtNs = realtimeNs()
   /** Includes those that Create is still busy with: their init is `added`, and the agent may tell of them. */
   readonly containers = new Map<string, Container>()
 
@@ -120,6 +129,28 @@ export class Sandbox {
     return this.#is('dead') || this.#is('failed') ? this.unavailable() : error
   }
 
+  /** How the VM ended, once it has. */
+  get exit(): ProcessExit | undefined {
+    return this.#exit
+  }
+
+  /**
+   * Ends the VM in good order, and with it every process. What the host holds of the containers stays until each is
+   * deleted, or `stop`. Idempotent.
+   */
+  async halt(): Promise<void> {
+    if (this.#is('ready')) {
+      this.#die(new Fault(`sandbox ${this.identity.id} was stopped`), 0)
+      // Whatever the guest has not written yet; one that does not answer is not waited for.
+      await within(this.#agent?.destroySandbox() ?? Promise.resolve(), haltLimitMs, 'end of the guest').catch(() => undefined)
+    }
+    // Start-up notices at its next step and releases what it took.
+    if (this.#is('booting')) await this.ports.hypervisor.stop()
+    await this.#ready.catch(() => undefined)
+    // CNI takes the network down next: nothing of the VM's may be in it then.
+    await this.#releaseAll(this.#owner)
+  }
+
   /** Ends everything; resolves when nothing is left on the host. The same promise for every caller. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
@@ -154,6 +185,7 @@ export class Sandbox {
       log.error(story(error))
       // Requests are told at once; whoever stops the sandbox waits for the release as well.
       if (this.#is('booting')) this.#setState({ is: 'failed', error })
+      this.#end(startFailedStatus)
       await this.#releaseAll(owner)
       throw error
     }
@@ -182,12 +214,13 @@ export class Sandbox {
     sys.getrandom(entropy)
     return {
       sandboxId: this.identity.id,
-      hostname: this.identity.hostname,
+      hostname: this.identity.pod.hostname,
       realtimeNs: realtimeNs(),
       entropy,
       shareTag: this.identity.shareTag,
       dns: [],
-      sysctls: this.identity.sysctls,
+      sysctls: this.identity.pod.sysctls,
+      etc: this.identity.pod.etc,
       logLevel: this.identity.logLevel,
       interfaces: this.ports.network?.interfaces ?? [],
     }
@@ -201,13 +234,25 @@ export class Sandbox {
     if (!this.#is('ready')) return
     const what = died ? 'the VMM died' : 'the agent in the guest is gone'
     const fault = new Fault(`${what}: ${hypervisor.diagnosis()}`, error === undefined ? {} : { cause: error })
-    this.#setState({ is: 'dead', error: fault })
-    this.#tellDeath()
     log.error(story(fault))
+    this.#die(fault, killedStatus)
     // Calls under way fail now, not at their timeouts.
     this.#agent?.[Symbol.dispose]()
-    this.#killAll()
     await hypervisor.stop().catch((cause: unknown) => log.error(`stopping what is left of the VM: ${story(cause)}`))
+  }
+
+  /** ready → dead: every process has ended for containerd, and the sandbox with `status`. */
+  #die(error: Error, status: number): void {
+    this.#setState({ is: 'dead', error })
+    this.#tellDeath()
+    this.#killAll()
+    this.#end(status)
+  }
+
+  /** The first end is the one that is told. */
+  #end(status: number): void {
+    this.#exit ??= { status, atNs: realtimeNs() }
+    this.#tellEnd(this.#exit)
   }
 
   async #stop(): Promise<void> {
@@ -221,6 +266,7 @@ export class Sandbox {
     await this.#releaseAll(this.#owner)
     await this.#releaseAll({ release: async () => this.ports.releaseState() })
     this.#setState({ is: 'stopped' })
+    this.#end(0)
   }
 
   /** The pod's first container ends last, as when Kubernetes stops it. */

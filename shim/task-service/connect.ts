@@ -4,6 +4,6 @@ import { version } from '../version.ts'
 import type { TaskContext } from './context.ts'
 
 /** Connect: who serves. containerd asks it of every shim after a restart, within 5 s: it never waits. */
-export async function connect({ sandbox }: TaskContext, _request: ConnectRequest): Promise<ConnectResponse> {
-  return { shimPid: sys.getpid(), taskPid: sandbox.pid, version }
+export async function connect({ made }: TaskContext, _request: ConnectRequest): Promise<ConnectResponse> {
+  return { shimPid: sys.getpid(), taskPid: made?.pid ?? sys.getpid(), version }
 }

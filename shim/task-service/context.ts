@@ -5,11 +5,16 @@ import type { Sandbox } from '../sandbox/sandbox.ts'
 
 /** What every method of the task service works on. */
 export interface TaskContext {
-  sandbox: Sandbox
+  /** Throws Refusal while the sandbox is not created. */
+  readonly sandbox: Sandbox
+  /** undefined while the sandbox is not created. */
+  readonly made: Sandbox | undefined
   events: EventSink
   namespace: string
   /** Environment of the shim, for loggers. */
   env: readonly string[]
+  /** Ends the sandbox, created or not; nothing is left on the host then. */
+  stop: () => Promise<void>
   /** Ends the shim, once the answer to the present request is sent. */
   exit: () => void
 }

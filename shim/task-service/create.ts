@@ -15,6 +15,7 @@ import { Placeholder } from '../sandbox/placeholder.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { wantsGuestDevices } from '../spec/devices.ts'
 import { hostHooks } from '../spec/hooks.ts'
+import { withEtc } from '../spec/etc.ts'
 import { type PidNamespace, pidNamespaceOf } from '../spec/pid-namespace.ts'
 import { guestSpec } from '../spec/rewrite.ts'
 import { Stdio } from '../stdio/stdio.ts'
@@ -113,10 +114,10 @@ function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bund
   const rewritten = guestSpec(spec, {
     rootPath: share.addRootfs(request.id, mounts),
     bind: (source, options) => share.addBind(request.id, source, options),
-    sandboxSysctls: sandbox.identity.sysctls,
+    sandboxSysctls: sandbox.identity.pod.sysctls,
     dropped: what => log.info(`left out of the guest's spec: ${what}`, { container: request.id }),
   })
-  return { spec: rewritten, pid, guestDevices: wantsGuestDevices(spec) }
+  return { spec: withEtc(rewritten, Object.keys(sandbox.identity.pod.etc)), pid, guestDevices: wantsGuestDevices(spec) }
 }
 
 async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Container, { spec, pid, guestDevices }: GuestContainer, terminal: boolean): Promise<void> {

@@ -49,7 +49,7 @@ describe('task service', () => {
   })
 
   it('asks the agent to delete the last container too where no VM takes its cgroup along', async () => {
-    const shim = new Shim(new AgentDouble(), 'c1', false)
+    const shim = new Shim(new AgentDouble(), 'c1', { ownKernel: false })
     await shim.running('c1')
     shim.agent.exit('c1', '', 0)
     await shim.task.wait({ id: 'c1' })

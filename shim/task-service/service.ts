@@ -3,7 +3,7 @@ import { story } from '../../native/ts/fault.ts'
 import { TaskDefinition } from '../../protocol/gen/task.ts'
 import { TaskDefinition as TaskV2Definition } from '../../protocol/gen/task-v2.ts'
 import { SpecError } from '../../protocol/oci/parse.ts'
-import { Server } from '../../protocol/ttrpc/server.ts'
+import type { Server } from '../../protocol/ttrpc/server.ts'
 import type { Handlers } from '../../protocol/ttrpc/service.ts'
 import { Code, RpcError } from '../../protocol/ttrpc/status.ts'
 import { AgentError } from '../agent-client.ts'
@@ -52,8 +52,8 @@ function codeWithin(error: unknown): Code {
   return Code.Unknown
 }
 
-/** A ttrpc server with the task service in both versions that containerd speaks: their messages are the same. */
-export function taskServer(context: TaskContext): Server {
+/** The task service in both versions that containerd speaks: their messages are the same. */
+export function registerTaskService(server: Server, context: TaskContext): void {
   const on = <Request, Response>(name: string, method: (context: TaskContext, request: Request) => Promise<Response>) =>
     async (request: Request): Promise<Response> => {
       const { sandbox } = context
@@ -82,12 +82,10 @@ export function taskServer(context: TaskContext): Server {
     stats: on('stats', stats),
     pids: on('pids', pids),
     delete: on('delete', remove),
-    connect: on('connect', connect),
-    shutdown: on('shutdown', shutdown),
+    connect: request => connect(context, request),
+    shutdown: request => shutdown(context, request),
     checkpoint: on('checkpoint', checkpoint),
   }
-  const server = new Server({ toRpcError })
   server.register(TaskDefinition, handlers)
   server.register(TaskV2Definition, handlers)
-  return server
 }

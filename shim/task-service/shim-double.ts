@@ -1,6 +1,8 @@
 import type { Fd } from '../../native/ts/fd.ts'
+import { SandboxDefinition } from '../../protocol/gen/sandbox.ts'
 import { TaskDefinition } from '../../protocol/gen/task.ts'
 import { connect, createClient } from '../../protocol/ttrpc/client.ts'
+import { Server } from '../../protocol/ttrpc/server.ts'
 import { AgentClient } from '../agent-client.ts'
 import { AgentDouble, memoryPair } from '../agent-double.ts'
 import type { Hypervisor, VmmExit } from '../hypervisor/hypervisor.ts'
@@ -8,10 +10,15 @@ import { silentLog } from '../log.ts'
 import { configFrom } from '../config/config.ts'
 import { noLimits } from '../resources/limits.ts'
 import { PodSize } from '../resources/pod-size.ts'
+import { registerSandboxService } from '../sandbox-service/service.ts'
+import { OnlySandbox } from '../sandbox/only-sandbox.ts'
+import type { PodDescription } from '../sandbox/pod.ts'
+import { anyPod } from '../sandbox/pod-double.ts'
+import type { SandboxPorts } from '../sandbox/ports.ts'
 import { Sandbox } from '../sandbox/sandbox.ts'
 import type { Share } from '../storage/share.ts'
 import { Timeline } from '../timeline.ts'
-import { taskServer } from './service.ts'
+import { registerTaskService, toRpcError } from './service.ts'
 
 /** A container as containerd describes it, with all it must have. */
 export const spec = {
@@ -25,10 +32,11 @@ export class Shim {
   readonly share = new Set<string>()
   exited = false
   killVmm: (exit: VmmExit) => void = () => {}
-  readonly sandbox: Sandbox
+  readonly only: OnlySandbox
   readonly task
+  readonly api
 
-  constructor(readonly agent: AgentDouble = new AgentDouble(), sandboxId = 's', ownKernel = true) {
+  constructor(readonly agent: AgentDouble = new AgentDouble(), sandboxId = 's', { ownKernel = true, withPod = true } = {}) {
     const vmm = new Promise<VmmExit>(resolve => { this.killVmm = resolve })
     const hypervisor: Hypervisor = {
       ownKernel, pid: 4711, launch: async () => {}, acceptAgent: async () => ({}) as Fd, connect: async () => ({}) as Fd, resize: async size => size,
@@ -43,17 +51,23 @@ export class Shim {
         this.told.push([name, event.containerId, event.execId ?? event.id, event.exitStatus].filter(part => part !== undefined).join(' '))
       },
     }
-    this.sandbox = new Sandbox({ id: sandboxId, namespace: 'n', hostname: '', sysctls: {}, shareTag: 't', logLevel: 'info', agentTimeoutMs: 1000 }, {
-      hypervisor, share, events, size: new PodSize(noLimits, configFrom([]).hypervisor), log: silentLog, timeline: new Timeline(), releaseState: () => {},
-      agent: () => {
-        const [ours, theirs] = memoryPair()
-        this.agent.serve(theirs)
-        return new AgentClient(ours)
-      },
-    })
+    this.only = new OnlySandbox({ id: sandboxId, make: pod => this.#make(pod, { hypervisor, share, events }), release: () => { this.told.push('released') } })
+    if (withPod) this.only.create(anyPod)
     const [client, server] = memoryPair()
-    taskServer({ sandbox: this.sandbox, events, namespace: 'n', env: [], exit: () => { this.exited = true } }).serve(server)
-    this.task = createClient(TaskDefinition, connect(client))
+    const services = new Server({ toRpcError })
+    const { only } = this
+    const stop = (): Promise<void> => only.stop()
+    const exit = (): void => { this.exited = true }
+    registerTaskService(services, { get sandbox() { return only.sandbox }, get made() { return only.made }, events, namespace: 'n', env: [], stop, exit })
+    registerSandboxService(services, { only, log: silentLog, exit })
+    services.serve(server)
+    const connection = connect(client)
+    this.api = createClient(SandboxDefinition, connection)
+    this.task = createClient(TaskDefinition, connection)
+  }
+
+  get sandbox(): Sandbox {
+    return this.only.sandbox
   }
 
   async create(id = 'c1', bundle = '/b'): Promise<void> {
@@ -63,5 +77,16 @@ export class Shim {
   async running(id = 'c1', bundle = '/b'): Promise<void> {
     await this.create(id, bundle)
     await this.task.start({ id })
+  }
+
+  #make(pod: PodDescription, ports: Pick<SandboxPorts, 'hypervisor' | 'share' | 'events'>): Sandbox {
+    return new Sandbox({ id: this.only.id, namespace: 'n', pod, shareTag: 't', logLevel: 'info', agentTimeoutMs: 1000 }, {
+      ...ports, size: new PodSize(noLimits, configFrom([]).hypervisor), log: silentLog, timeline: new Timeline(), releaseState: () => {},
+      agent: () => {
+        const [ours, theirs] = memoryPair()
+        this.agent.serve(theirs)
+        return new AgentClient(ours)
+      },
+    })
   }
 }

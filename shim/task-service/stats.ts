@@ -3,6 +3,7 @@ import type { MemoryStats, StatsContainerResponse } from '../../protocol/gen/age
 import { CPUStat, MemoryStat, Metrics } from '../../protocol/gen/cgroups-v2.ts'
 import type { StatsRequest, StatsResponse } from '../../protocol/gen/task.ts'
 import { message } from '../../protocol/message.ts'
+import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { TaskContext } from './context.ts'
 
 /** What containerd writes for `max` in a cgroup file. */
@@ -11,11 +12,18 @@ const noLimit = 0xffff_ffff_ffff_ffffn
 /** Stats: the container's cgroup v2 figures in the guest, as containerd, `ctr task metrics` and Docker read them; for a pod's pause container those of all its containers together. */
 export async function stats({ sandbox }: TaskContext, request: StatsRequest): Promise<StatsResponse> {
   const container = sandbox.container(request.id)
-  // Without a VM a pod has no cgroup of its own.
-  if (container.isPause && !sandbox.ports.hypervisor.ownKernel) return { stats: packAny('io.containerd.cgroups.v2.Metrics', Metrics, message(Metrics, {})) }
+  if (container.isPause) return { stats: packAny('io.containerd.cgroups.v2.Metrics', Metrics, await sandboxMetrics(sandbox)) }
   const agent = await sandbox.agent()
-  const answer = await (container.isPause ? agent.statsSandbox() : agent.statsContainer({ containerId: container.id }))
+  const answer = await agent.statsContainer({ containerId: container.id })
   return { stats: packAny('io.containerd.cgroups.v2.Metrics', Metrics, metrics(answer)) }
+}
+
+/** Of the sandbox as a whole: of all its containers together. */
+export async function sandboxMetrics(sandbox: Sandbox): Promise<Metrics> {
+  // Without a VM a pod has no cgroup of its own.
+  if (!sandbox.ports.hypervisor.ownKernel) return message(Metrics, {})
+  const agent = await sandbox.agent()
+  return metrics(await agent.statsSandbox())
 }
 
 /** The agent's figures in containerd's message. Exported for its test. */

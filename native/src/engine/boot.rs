@@ -1,7 +1,7 @@
 use std::cell::Cell;
 use std::ptr;
 
-use super::{arguments, die, fatal, limits, modules, rejections};
+use super::{arguments, die, fatal, idle, limits, modules, rejections};
 use crate::js::{Ctx, SingleThread, qjs};
 use crate::{event_loop, heap};
 
@@ -24,6 +24,9 @@ pub fn runtime() -> *mut qjs::JSRuntime {
 /// `main` of the binaries.
 #[unsafe(no_mangle)]
 pub extern "C" fn engine_main(argc: i32, argv: *const *const libc::c_char) -> i32 {
+    if idle::is_asked(argc, argv) {
+        idle::idle();
+    }
     arguments::keep_arguments(argc, argv);
     fatal::install_panic_hook();
     // SAFETY: ignoring a signal touches no memory of ours. A write to a closed pipe is an errno, not death.

@@ -5,6 +5,7 @@ mod arguments;
 mod boot;
 mod compile;
 mod fatal;
+mod idle;
 mod limits;
 mod modules;
 mod rejections;
