@@ -28,6 +28,9 @@ export function agentService(sandbox: Sandbox): Handlers<typeof AgentDefinition>
     closeStdin: async (request, context) => (await load()).closeStdin(request, context),
     connectPort: async request => (await import('./rpc/port.ts')).connectPort(sandbox, request),
     closePortInput: async request => (await import('./rpc/port.ts')).closePortInput(sandbox, request),
+    releaseDisk: async (request, context) => (await load()).releaseDisk(request, context),
+    setVolume: async (request, context) => (await load()).setVolume(request, context),
+    removeVolume: async (request, context) => (await load()).removeVolume(request, context),
     events: () => sandbox.parts.events.subscribe(),
     setClock: request => setClock(sandbox, request),
   }

@@ -8,6 +8,8 @@ import { closeStdin, resizePty, signalProcess } from './rpc/process.ts'
 import { startContainer } from './rpc/start-container.ts'
 import { resizeSandbox } from './rpc/resize.ts'
 import { statsContainer, statsSandbox } from './rpc/stats.ts'
+import { releaseDisk } from './sandbox/disk.ts'
+import { removeVolume, setVolume } from './sandbox/volume.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 
 export type ContainerService = Omit<Handlers<typeof AgentDefinition>, 'createSandbox' | 'destroySandbox' | 'connectPort' | 'closePortInput' | 'events' | 'setClock'>
@@ -29,5 +31,8 @@ export function containerService(sandbox: Sandbox): ContainerService {
     signalProcess: request => signalProcess(sandbox, request),
     resizePty: request => resizePty(sandbox, request),
     closeStdin: request => closeStdin(sandbox, request),
+    releaseDisk,
+    setVolume,
+    removeVolume,
   }
 }

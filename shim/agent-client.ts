@@ -3,7 +3,7 @@ import {
   AgentDefinition, type ClosePortInputRequest, type CloseStdinRequest, type ConnectPortRequest, type ContainerRequest, type CreateContainerRequest, type CreateSandboxRequest,
   type CreateSandboxResponse, type DeleteContainerRequest, type Event, type ExecProcessRequest, type ResizePtyRequest,
   type ResizeSandboxRequest, type ResizeSandboxResponse,
-  type SignalProcessRequest, type StatsContainerResponse, type UpdateContainerRequest,
+  type SetVolumeRequest, type SignalProcessRequest, type StatsContainerResponse, type UpdateContainerRequest,
 } from '../protocol/gen/agent.ts'
 import { connect, createClient } from '../protocol/ttrpc/client.ts'
 import { Code, RpcError } from '../protocol/ttrpc/status.ts'
@@ -110,6 +110,18 @@ export class AgentClient {
 
   async closePortInput(request: ClosePortInputRequest): Promise<void> {
     await bounded('ClosePortInput', limitsMs.change, options => this.#client.closePortInput(request, options))
+  }
+
+  async releaseDisk(pciPath: string): Promise<void> {
+    await bounded('ReleaseDisk', limitsMs.change, options => this.#client.releaseDisk({ pciPath }, options))
+  }
+
+  async setVolume(request: SetVolumeRequest): Promise<void> {
+    await bounded('SetVolume', limitsMs.change, options => this.#client.setVolume(request, options))
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    await bounded('RemoveVolume', limitsMs.change, options => this.#client.removeVolume({ name }, options))
   }
 
   async setClock(realtimeNs: bigint): Promise<void> {

@@ -83,6 +83,9 @@ export class AgentDouble {
       closeStdin: () => ({}),
       connectPort: () => ({}),
       closePortInput: () => ({}),
+      releaseDisk: () => ({}),
+      setVolume: () => ({}),
+      removeVolume: () => ({}),
       events: () => this.#events,
       setClock: () => ({}),
     }

@@ -8,6 +8,7 @@ import { Container } from '../container/container.ts'
 import { requireIdentifier } from '../identifier.ts'
 import { invalid } from '../refusal.ts'
 import { SandboxContainer } from '../sandbox/container.ts'
+import { withGuestDisks } from '../sandbox/disk.ts'
 import { reserveHugepages } from '../sandbox/hugepages.ts'
 import { PodPidNamespace } from '../sandbox/pid-namespace.ts'
 import { type ProcessNames, SandboxProcess } from '../sandbox/process.ts'
@@ -22,12 +23,17 @@ export async function createContainer(sandbox: Sandbox, request: CreateContainer
   const { containerId: id } = request
   requireIdentifier('container', id)
   const parsed = withTerminal(parseSpec(sys.utf8Decode(request.spec, 0, request.spec.length)), request.stdio)
-  const given = request.guestDevices ? await sandbox.parts.withDevices(parsed) : parsed
   sandbox.requireRoomFor(id)
-  const spec = withPidsLimit(given, sandbox.parts.pod?.defaultPids)
+  const limited = withPidsLimit(parsed, sandbox.parts.pod?.defaultPids)
   const init = openProcess(sandbox, { containerId: id, execId: '' }, request.stdio)
   using _held = init.hold()
-  const made = make(sandbox, { id, spec, pidNamespace: pidNamespacePath(sandbox, request) }, init)
+  const spec = async (): Promise<Spec> => {
+    // The disks first: they still have the host's numbers, and the guest's devices have not.
+    const numbered = await withGuestDisks(limited, request.disks)
+    return request.guestDevices ? sandbox.parts.withDevices(numbered) : numbered
+  }
+  const plan = { id, spec, pidNamespace: pidNamespacePath(sandbox, request) }
+  const made = make(sandbox, plan, init)
   const known = new SandboxContainer(id, init, made.then(() => {}, () => {}))
   sandbox.add(known)
   try {
@@ -51,7 +57,8 @@ export function openProcess(sandbox: Sandbox, names: ProcessNames, stdio: StdioR
 /** What a container is made of, beside its stdio. */
 interface Plan {
   id: string
-  spec: Spec
+  /** Waits for the disks that it names. */
+  spec: () => Promise<Spec>
   /** To join; undefined: its own. */
   pidNamespace: string | undefined
 }
@@ -73,7 +80,7 @@ function setHugepagesAside(sandbox: Sandbox, spec: Spec): void {
   if (reserveHugepages([own, ...others])) pod.refresh()
 }
 
-function make(sandbox: Sandbox, { id, spec, pidNamespace }: Plan, init: SandboxProcess): Promise<Container> {
+function make(sandbox: Sandbox, { id, spec: given, pidNamespace }: Plan, init: SandboxProcess): Promise<Container> {
   const { reaper, log, cgroupPath } = sandbox.parts
   return reaper.birth(async () => {
     const container = await create()
@@ -85,6 +92,7 @@ function make(sandbox: Sandbox, { id, spec, pidNamespace }: Plan, init: SandboxP
 
   async function create(): Promise<Container> {
     try {
+      const spec = await given()
       setHugepagesAside(sandbox, spec)
       return await Container.create({
         id, spec, bundle: '/', io: init.stdio.takeIo(), cgroupPath: cgroupPath(id),

@@ -26,6 +26,24 @@ describe('Connection', () => {
     expect(fake.held()).toMatchObject({ fds: [], watches: [] })
   })
 
+  it('sends descriptors with the bytes they belong to, and closes them then or when it ends', async () => {
+    const [connection] = pair()
+    const lent = (): Fd => new Fd(Number(sys.eventfd(0, 0)), 'lent')
+    const sent = lent()
+    connection.writeWithFds(new Uint8Array([1]), [sent])
+    expect(fake.callsOf('sendFds')).toHaveLength(1)
+    expect(sent.open).toBe(false)
+    fake.fail('sendFds', E.EAGAIN)
+    const queued = lent()
+    connection.writeWithFds(new Uint8Array([2]), [queued])
+    expect(queued.open).toBe(true)
+    connection.close()
+    expect(queued.open).toBe(false)
+    const late = lent()
+    connection.writeWithFds(new Uint8Array([3]), [late])
+    expect(late.open).toBe(false)
+  })
+
   it('keeps the order of writes across a full socket', async () => {
     const [connection, peer] = pair()
     fake.fail('send', E.EAGAIN)

@@ -6,13 +6,19 @@ import type { Fd } from './fd.ts'
 /** One read(2): large enough for a ttrpc answer of usual size in one turn of the loop. */
 const readBytes = 64 * 1024
 
+/** Bytes to send, and descriptors that travel with the first of them (SCM_RIGHTS). */
+interface Outgoing {
+  bytes: Uint8Array
+  fds: readonly Fd[]
+}
+
 /** A connection is `open` until close() or the peer's end or an error, then `closed` for ever. */
 type State = { is: 'open' } | { is: 'closed'; error: Error | undefined }
 
 /** Bytes both ways over a non-blocking stream socket, callbacks in, an ordered queue out. */
 export class Connection {
   #state: State = { is: 'open' }
-  #queue: Uint8Array[] = []
+  #queue: Outgoing[] = []
   #queuedBytes = 0
   #sentOfFirst = 0
   #data: (bytes: Uint8Array) => void = () => {}
@@ -49,8 +55,16 @@ export class Connection {
 
   /** Sends `bytes` after all earlier ones; they must not be changed afterwards. Dropped when closed. */
   write(bytes: Uint8Array): void {
-    if (this.#state.is === 'closed' || bytes.length === 0) return
-    this.#queue.push(bytes)
+    this.writeWithFds(bytes, [])
+  }
+
+  /** As write, with descriptors for the peer of a unix socket; takes ownership of them, and closes them when they were sent or never will be. */
+  writeWithFds(bytes: Uint8Array, fds: readonly Fd[]): void {
+    if (this.#state.is === 'closed' || bytes.length === 0) {
+      for (const fd of fds) fd.close()
+      return
+    }
+    this.#queue.push({ bytes, fds })
     this.#queuedBytes += bytes.length
     if (this.#queue.length === 1) this.#flush()
   }
@@ -80,7 +94,7 @@ export class Connection {
 
   #flush(): void {
     for (let first = this.#queue[0]; first; first = this.#queue[0]) {
-      const sent = sys.send(this.fd.number, first, this.#sentOfFirst, first.length - this.#sentOfFirst, 0)
+      const sent = this.#sendSome(first)
       if (sent === -E.EAGAIN) {
         sys.rewatch(this.fd.number, EPOLLIN | EPOLLOUT)
         return
@@ -91,11 +105,18 @@ export class Connection {
       }
       this.#queuedBytes -= sent
       this.#sentOfFirst += sent
-      if (this.#sentOfFirst < first.length) continue
+      if (this.#sentOfFirst < first.bytes.length) continue
       this.#queue.shift()
       this.#sentOfFirst = 0
     }
     sys.rewatch(this.fd.number, EPOLLIN)
+  }
+
+  #sendSome({ bytes, fds }: Outgoing): number {
+    if (this.#sentOfFirst > 0 || fds.length === 0) return sys.send(this.fd.number, bytes, this.#sentOfFirst, bytes.length - this.#sentOfFirst, 0)
+    const sent = sys.sendFds(this.fd.number, bytes, fds.map(fd => fd.number))
+    if (sent > 0) for (const fd of fds) fd.close()
+    return sent
   }
 
   #end(error: Error | undefined): void {
@@ -103,6 +124,7 @@ export class Connection {
     this.#state = { is: 'closed', error }
     sys.unwatch(this.fd.number)
     this.fd.close()
+    for (const { fds } of this.#queue) for (const fd of fds) fd.close()
     this.#queue = []
     this.#queuedBytes = 0
     this.#closed(error)

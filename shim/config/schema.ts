@@ -89,6 +89,7 @@ export const schema = {
     maxMemoryMib: integer(0, 0, 1024 * 1024, 'the most memory that a limit, an annotation or a resize gives a sandbox, MiB; 0: what the host has'),
     vcpus: integer(1, 1, 255, 'virtual CPUs of a sandbox without a CPU limit; with one, the limit rounded up'),
     maxVcpus: integer(0, 0, 255, 'the most virtual CPUs that a limit, an annotation or a resize gives a sandbox; 0: as many as the host has'),
+    hotPlugSlots: integer(4, 0, 64, 'devices that can be plugged into a running VM: block volumes, network interfaces that come later'),
     unprivileged: boolean(true, 'the VMM runs as a user of its own without capabilities'),
     sandbox: boolean(true, 'QEMU drops the system calls it does not need (-sandbox on)'),
   },

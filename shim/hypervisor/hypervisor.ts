@@ -41,6 +41,11 @@ export interface Hypervisor {
    * does not give all memory back keeps some. Rejects with a Fault when it cannot grow so far; it is as before then.
    */
   resize(size: VmSize): Promise<VmSize>
+  /**
+   * Plugs a device into the running VM. Rejects with a Fault, and nothing of the device is left then: no free slot, or
+   * a VMM that refused. What is attached goes with the VM, detached or not.
+   */
+  attach(device: Device): Promise<Attachment>
   pause(): Promise<void>
   resume(): Promise<void>
   /** Ends VMM and daemons and reaps them, removes their sockets. Idempotent; resolves when nothing is left. */
@@ -60,6 +65,31 @@ export interface Nic {
   mac: string
   /** Bytes of a packet; 0: the device's default. */
   mtu: number
+}
+
+/** What can be plugged into a running VM. */
+export type Device = Disk
+
+/** A disk: a block device or a regular file of the host. */
+export interface Disk {
+  kind: 'disk'
+  /** Lent until `attach` has settled. Opened for what the guest may do: reading only, or reading and writing. */
+  file: Fd
+  /** `block`: `file` is a block device. */
+  type: 'block' | 'file'
+  /** Enforced by the device, whatever the guest tries. */
+  readonly: boolean
+}
+
+/** A device that was plugged in. */
+export interface Attachment {
+  /** Where the guest finds it: slot and function of each bridge on its way from the root bus, and its own: `10.3/00.0`. */
+  readonly pciPath: string
+  /**
+   * Takes it away. The guest should have let go of it (see agent.proto, Disk); one that has not is asked by the
+   * hot-plug controller, which takes seconds. Rejects with a Fault when the guest keeps it. Idempotent.
+   */
+  detach(): Promise<void>
 }
 
 /** What a driver is told about its sandbox. */

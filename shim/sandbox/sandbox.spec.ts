@@ -51,6 +51,7 @@ class Host {
       launch: async () => { this.held.add('vmm'); await this.step('launch') },
       acceptAgent: async () => { await this.step('acceptAgent'); return {} as Fd }, // never used: the agent is a double
       connect: async () => ({}) as Fd,
+      attach: async () => ({ pciPath: '10.0/00.0', detach: async () => {} }),
       resize: async size => size,
       pause: async () => {},
       resume: async () => {},

@@ -8,6 +8,8 @@ import type { ProcessExit } from '../process/state.ts'
 import { Refusal } from '../refusal.ts'
 import type { PidOwner } from '../spec/pid-namespace.ts'
 import type { PortForward } from '../network/port-forward.ts'
+import { Disks } from '../storage/disks.ts'
+import { GuestVolumes } from '../storage/guest-volumes.ts'
 import type { Container } from './container.ts'
 import type { PodDescription } from './pod.ts'
 import type { SandboxPorts } from './ports.ts'
@@ -59,9 +61,15 @@ export class Sandbox {
   readonly createdAtNs = realtimeNs()
   /** Includes those that Create is still busy with: their init is `added`, and the agent may tell of them. */
   readonly containers = new Map<string, Container>()
+  /** Host block devices that containers have. */
+  readonly disks: Disks
+  /** Volumes that are memory of the guest. */
+  readonly volumes: GuestVolumes
 
   /** Begins start-up at once; `ready` tells how it went. */
   constructor(readonly identity: SandboxIdentity, readonly ports: SandboxPorts) {
+    this.disks = new Disks(ports.hypervisor, () => this.liveAgent)
+    this.volumes = new GuestVolumes(() => this.liveAgent, ports.log)
     this.#ready = this.#boot()
     // Told to whoever asks, and logged where it happens: no unhandled rejection for want of a first request.
     this.#ready.catch(() => {})
@@ -263,6 +271,7 @@ export class Sandbox {
     if (booting) await this.ports.hypervisor.stop()
     await this.#ready.catch(() => undefined)
     for (const container of this.containers.values()) await this.#releaseAll(container)
+    this.volumes.close()
     await this.#releaseAll(this.#owner)
     await this.#releaseAll({ release: async () => this.ports.releaseState() })
     this.#setState({ is: 'stopped' })

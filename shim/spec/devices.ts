@@ -1,7 +1,8 @@
 import { Fault } from '../../native/ts/fault.ts'
 import type { Linux, LinuxDevice } from '../../protocol/oci/linux.ts'
 import type { Spec } from '../../protocol/oci/spec.ts'
-import type { LinuxDeviceCgroup, LinuxResources } from '../../protocol/oci/resources.ts'
+import type { LinuxResources } from '../../protocol/oci/resources.ts'
+import { type DiskRequest, listsHostDevices, rewriteDeviceRules } from './disks.ts'
 
 /** Minor numbers of major 10, miscellaneous devices, that mean the same in every kernel: tun, fuse, loop-control. */
 const miscMinors = new Set([200, 229, 237])
@@ -12,25 +13,13 @@ const memoryMinorsAbsent = new Set([1, 2, 4])
  * Character devices whose numbers mean the same in every Linux kernel (Documentation/admin-guide/devices.txt):
  * memory devices (major 1), tty, console and ptmx (5), pseudo-terminals (136–143) and some of major 10.
  */
-function isUniversal(device: LinuxDevice): boolean {
-  const { type, major = -1, minor = -1 } = device
-  if (type === 'p') return true
-  if (type !== 'c' && type !== 'u') return false
+export function isUniversalCharacterDevice(major: number, minor: number): boolean {
   if (major === 1) return !memoryMinorsAbsent.has(minor)
   return major === 5 || (major >= 136 && major <= 143) || (major === 10 && miscMinors.has(minor))
 }
 
-/** Whether the device rules allow every device. */
-function allowsAll(rules: readonly LinuxDeviceCgroup[]): boolean {
-  return rules.some(rule => rule.allow && (rule.type === undefined || rule.type === '' || rule.type === 'a') && rule.major === undefined && rule.minor === undefined)
-}
-
-/**
- * Whether the spec lists the host's whole /dev, as clients do for a privileged container. All of them list /dev/null then,
- * which nobody asks for by name because every container has it.
- */
-function listsHostDevices(linux: Linux | undefined): boolean {
-  return allowsAll(linux?.resources?.devices ?? []) && (linux?.devices ?? []).some(device => device.path === '/dev/null')
+function isUniversal({ type, major = -1, minor = -1 }: LinuxDevice): boolean {
+  return type === 'p' || ((type === 'c' || type === 'u') && isUniversalCharacterDevice(major, minor))
 }
 
 /** What only a privileged container has, of what all clients give one: a /sys to write to, nothing covered, every capability. */
@@ -55,27 +44,29 @@ export function wantsGuestDevices(spec: Spec): boolean {
  * asked for by name is refused (Fault), and those that a privileged container was given because it is
  * privileged are left out, as no part of the host belongs to it.
  */
-export function rewriteDevices(linux: Linux, dropped: (what: string) => void): LinuxDevice[] {
+export function rewriteDevices(linux: Linux, disks: readonly DiskRequest[], dropped: (what: string) => void): LinuxDevice[] {
   const devices = linux.devices ?? []
-  const foreign = devices.filter(device => !isUniversal(device))
+  // Block devices that are plugged in stay, under their host numbers, which the agent replaces.
+  const isDisk = (device: LinuxDevice) => device.type === 'b' && disks.some(disk => disk.major === device.major && disk.minor === device.minor)
+  const foreign = devices.filter(device => !isUniversal(device) && !isDisk(device))
   const [first] = foreign
   if (first && !listsHostDevices(linux)) {
     throw new Fault(`device ${first.path} of the host cannot be given to a container in a microVM`, { fix: 'leave the device out' })
   }
   if (first) dropped(`${foreign.length} host devices of a privileged container, ${first.path} first: it has the guest's`)
-  return devices.filter(isUniversal)
+  return devices.filter(device => !foreign.includes(device))
 }
 
 /**
  * Resource limits for the guest's cgroup v2. cpusets and NUMA nodes name host CPUs, block-I/O rules
  * host disks, network classes and RDMA host adapters: they are left out.
  */
-export function rewriteResources(resources: LinuxResources, dropped: (what: string) => void): LinuxResources {
+export function rewriteResources(resources: LinuxResources, dropped: (what: string) => void, disks: readonly DiskRequest[] = []): LinuxResources {
   const { blockIO, network, rdma, cpu, hugepageLimits, ...rest } = resources
   if (blockIO && Object.values(blockIO).some(value => value !== undefined && value !== 0)) dropped('block-I/O limits: they name host disks')
   if (network?.classID || network?.priorities?.length) dropped('network classes: they name host interfaces')
   if (rdma && Object.keys(rdma).length > 0) dropped('RDMA limits: they name host adapters')
-  const limits: LinuxResources = { ...rest }
+  const limits: LinuxResources = { ...rest, ...(rest.devices && { devices: rewriteDeviceRules(rest.devices, disks) }) }
   if (cpu) {
     const { cpus, mems, realtimePeriod: _period, realtimeRuntime: _runtime, ...guestCpu } = cpu
     if (cpus || mems) dropped(`cpuset ${cpus ?? ''} ${mems ?? ''}: it names host CPUs`)

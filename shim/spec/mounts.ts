@@ -2,7 +2,16 @@ import { Fault } from '../../native/ts/fault.ts'
 import type { Mount } from '../../protocol/oci/spec.ts'
 
 /** Brings `source` of the host into the guest; gives its path there. Read-only is enforced on the host. */
-export type BindToGuest = (source: string, options: { readonly: boolean; recursive: boolean }) => string
+export type BindToGuest = (source: string, options: { readonly: boolean; recursive: boolean; follow: boolean }) => string
+
+/** The guest's path of a bind mount's source that lives in the guest's memory; undefined for one that the host shares. */
+export type GuestPathOf = (source: string, destination: string) => string | undefined
+
+/** Where bind mounts' sources go. */
+export interface BindSources {
+  bind: BindToGuest
+  guestPath: GuestPathOf
+}
 
 /** Host file systems that mean the host's kernel: bound into a container they would show another kernel's state. */
 const kernelPaths = ['/proc', '/sys'] as const
@@ -26,16 +35,12 @@ function isReadonly(options: readonly string[]): boolean {
  * Mounts for the guest, in the same order. Kernel file systems and tmpfs are the guest's; a bind mount's
  * source is brought into the share. Throws Fault for a source that cannot be shared.
  */
-export function rewriteMounts(mounts: readonly Mount[], bind: BindToGuest): Mount[] {
-  return mounts.map(mount => isBind(mount) ? rewriteBind(mount, bind) : mount)
+export function rewriteMounts(mounts: readonly Mount[], sources: BindSources): Mount[] {
+  return mounts.map(mount => isBind(mount) ? rewriteBind(mount, sources) : mount)
 }
 
-function rewriteBind(mount: Mount, bind: BindToGuest): Mount {
+function rewriteBind(mount: Mount, { bind, guestPath }: BindSources): Mount {
   const { destination, source = '', options = [] } = mount
-  // The pod's /dev/shm is a tmpfs of the host: shared memory cannot cross kernels, so the guest has its own.
-  if (destination === '/dev/shm') {
-    return { destination, type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'] }
-  }
   if (!source.startsWith('/')) throw new Fault(`bind mount at ${destination} has no absolute source (${JSON.stringify(source)})`)
   const kernelPath = kernelPaths.find(path => isBelow(source, path))
   if (kernelPath) {
@@ -43,6 +48,15 @@ function rewriteBind(mount: Mount, bind: BindToGuest): Mount {
     if (source === destination) return mount
     throw new Fault(`bind mount of ${source} at ${destination} would show the host's kernel`, { fix: `mount the guest's own ${kernelPath}` })
   }
+  const shared = options.find(option => option === 'shared' || option === 'rshared')
+  if (shared) {
+    throw new Fault(`bind mount of ${source} at ${destination} is ${shared}: mounts made in a microVM cannot reach the host`, {
+      fix: 'use mountPropagation None or HostToContainer instead of Bidirectional',
+    })
+  }
+  const inGuest = guestPath(source, destination)
+  if (inGuest !== undefined) return { ...mount, source: inGuest }
   const recursive = options.includes('rbind')
-  return { ...mount, source: bind(source, { readonly: isReadonly(options), recursive }) }
+  const follow = options.some(option => option === 'slave' || option === 'rslave')
+  return { ...mount, source: bind(source, { readonly: isReadonly(options), recursive, follow }) }
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Spec } from '../../protocol/oci/spec.ts'
 import { wantsGuestDevices } from './devices.ts'
 import { hostHooks } from './hooks.ts'
+import { requestedDisks } from './disks.ts'
 import { guestSpec } from './rewrite.ts'
 
 const namespaces = ['pid', 'network', 'ipc', 'uts', 'mount'].map(type => ({ type })) as NonNullable<Spec['linux']>['namespaces']
@@ -13,6 +14,8 @@ function rewritten(change: Partial<Spec>): { spec: Spec; binds: unknown[]; dropp
   const spec = guestSpec({ ...base, ...change }, {
     rootPath: '/guest/rootfs',
     bind: (source, options) => { binds.push([source, options]); return `/guest/mounts/${binds.length - 1}` },
+    guestPath: (_source, destination) => destination === '/dev/shm' ? '/guest/shm' : undefined,
+    disks: requestedDisks({ ...base, ...change }.linux ?? {}, device => device.path.startsWith('/dev/host')),
     dropped: what => dropped.push(what),
   })
   return { spec, binds, dropped }
@@ -27,16 +30,21 @@ describe('guestSpec', () => {
     const { spec, binds } = rewritten({ mounts: [
       { destination: '/proc', type: 'proc', source: 'proc' },
       { destination: '/etc/hosts', type: 'bind', source: '/var/hosts', options: ['rbind', 'ro'] },
-      { destination: '/data', type: 'none', source: '/srv/data', options: ['bind', 'ro', 'rw'] },
+      { destination: '/data', type: 'none', source: '/srv/data', options: ['bind', 'ro', 'rw', 'rslave'] },
     ] })
     expect(spec.mounts?.map(mount => mount.source)).toEqual(['proc', '/guest/mounts/0', '/guest/mounts/1'])
-    expect(binds).toEqual([['/var/hosts', { readonly: true, recursive: true }], ['/srv/data', { readonly: false, recursive: false }]])
+    expect(binds).toEqual([['/var/hosts', { readonly: true, recursive: true, follow: false }], ['/srv/data', { readonly: false, recursive: false, follow: true }]])
   })
 
-  it("gives the container a /dev/shm of the guest for the pod's", () => {
-    const { spec, binds } = rewritten({ mounts: [{ destination: '/dev/shm', type: 'bind', source: '/run/pod/shm', options: ['rbind'] }] })
-    expect(spec.mounts?.[0]).toMatchObject({ type: 'tmpfs' })
+  it("takes what the guest has in its own memory from there", () => {
+    const { spec, binds } = rewritten({ mounts: [{ destination: '/dev/shm', type: 'bind', source: '/run/pod/shm', options: ['rbind', 'noexec'] }] })
+    expect(spec.mounts).toEqual([{ destination: '/dev/shm', type: 'bind', source: '/guest/shm', options: ['rbind', 'noexec'] }])
     expect(binds).toEqual([])
+  })
+
+  it.each(['shared', 'rshared'])('refuses a %s mount: nothing of it could reach the host', propagation => {
+    expect(() => rewritten({ mounts: [{ destination: '/m', type: 'bind', source: '/srv', options: ['rbind', propagation] }] }))
+      .toThrow(`bind mount of /srv at /m is ${propagation}: mounts made in a microVM cannot reach the host; use mountPropagation None or HostToContainer`)
   })
 
   it.each([['/proc/sys', '/x'], ['/sys/fs/cgroup', '/cg']])('refuses to bind %s elsewhere', (source, destination) => {
@@ -61,15 +69,15 @@ describe('guestSpec', () => {
 
   it('keeps devices that every kernel has, refuses others, and leaves them out for a privileged container', () => {
     const fuse = { path: '/dev/fuse', type: 'c', major: 10, minor: 229 }
-    const disk = { path: '/dev/sda', type: 'b', major: 8, minor: 0 }
-    const linux = { namespaces: namespaces ?? [], devices: [fuse, disk] }
-    expect(() => rewritten({ linux })).toThrow('device /dev/sda of the host cannot be given')
+    const kvm = { path: '/dev/kvm', type: 'c', major: 10, minor: 232 }
+    const linux = { namespaces: namespaces ?? [], devices: [fuse, kvm] }
+    expect(() => rewritten({ linux })).toThrow('device /dev/kvm of the host cannot be given')
     const resources = { devices: [{ allow: true, access: 'rwm' }] }
     const nil = { path: '/dev/null', type: 'c', major: 1, minor: 3 }
     const privileged = { ...linux, resources, devices: [nil, ...linux.devices] }
     const { spec, dropped } = rewritten({ linux: privileged })
     expect(spec.linux?.devices).toEqual([nil, fuse])
-    expect(dropped[0]).toContain('/dev/sda')
+    expect(dropped[0]).toContain('/dev/kvm')
     expect(wantsGuestDevices({ ociVersion: '1.1.0', linux: privileged })).toBe(true)
   })
 
@@ -88,11 +96,26 @@ describe('guestSpec', () => {
 
   it('refuses a device that was asked for by name, whatever the rules allow', () => {
     const linux = { namespaces: namespaces ?? [], resources: { devices: [{ allow: true, access: 'rwm' }] } }
-    expect(() => rewritten({ linux: { ...linux, devices: [{ path: '/dev/sda', type: 'b', major: 8, minor: 0 }] } })).toThrow('device /dev/sda')
+    expect(() => rewritten({ linux: { ...linux, devices: [{ path: '/dev/kvm', type: 'c', major: 10, minor: 232 }] } })).toThrow('device /dev/kvm')
   })
 
   it.each([[1, 1], [1, 2], [1, 4], [10, 232]])('refuses the character device %i:%i, which the guest has not', (major, minor) => {
     expect(() => rewritten({ linux: { namespaces: namespaces ?? [], devices: [{ path: '/dev/x', type: 'c', major, minor }] } })).toThrow('device /dev/x')
+  })
+
+  it('keeps block devices, which are plugged in, with rules that mean them alone', () => {
+    const disk = { path: '/dev/xvda', type: 'b', major: 7, minor: 3 }
+    const rules = [{ allow: false, access: 'rwm' }, { allow: true, type: 'b', major: 8, minor: 0, access: 'rwm' }, { allow: true, type: 'b', major: 7, access: 'r' }, { allow: true, type: 'b', access: 'm' }]
+    const { spec } = rewritten({ linux: { namespaces: namespaces ?? [], devices: [disk], resources: { devices: rules } } })
+    expect(spec.linux?.devices).toEqual([disk])
+    expect(spec.linux?.resources?.devices).toEqual([rules[0], { allow: true, type: 'b', major: 7, minor: 3, access: 'r' }, rules[3]])
+  })
+
+  it('leaves the host\'s own disks out for a privileged container, not what it was given besides', () => {
+    const devices = [{ path: '/dev/null', type: 'c', major: 1, minor: 3 }, { path: '/dev/host1', type: 'b', major: 8, minor: 1 }, { path: '/dev/xvda', type: 'b', major: 8, minor: 2 }]
+    const { spec, dropped } = rewritten({ linux: { namespaces: namespaces ?? [], devices, resources: { devices: [{ allow: true, access: 'rwm' }] } } })
+    expect(spec.linux?.devices).toEqual([devices[0], devices[2]])
+    expect(dropped[0]).toContain('/dev/host1')
   })
 
   it('runs startContainer hooks in the guest only, and refuses createContainer hooks', () => {

@@ -1,18 +1,19 @@
 import { Fault } from '../../native/ts/fault.ts'
 import type { Spec } from '../../protocol/oci/spec.ts'
+import type { DiskRequest } from './disks.ts'
 import { rewriteDevices, rewriteResources } from './devices.ts'
 import { guestHooks } from './hooks.ts'
-import { rewriteMounts, type BindToGuest } from './mounts.ts'
+import { type BindSources, rewriteMounts } from './mounts.ts'
 import { rewriteNamespaces } from './namespaces.ts'
 import { containerSysctls } from './sysctl.ts'
 
-export interface GuestSpecOptions {
+export interface GuestSpecOptions extends BindSources {
   /** Root file system as the guest sees it. */
   rootPath: string
-  /** Brings a host file or directory into the guest. */
-  bind: BindToGuest
   /** Set for the whole sandbox: not the container's to set again. */
   sandboxSysctls?: Readonly<Record<string, string>>
+  /** Block devices of the host that the guest is given (disks.ts). */
+  disks: readonly DiskRequest[]
   /** Told what was left out, one line each. */
   dropped: (what: string) => void
 }
@@ -38,7 +39,7 @@ export function guestSpec(spec: Spec, options: GuestSpecOptions): Spec {
     ...rest,
     process: guestProcess(process),
     root: { ...spec.root, path: options.rootPath },
-    mounts: rewriteMounts(spec.mounts ?? [], options.bind),
+    mounts: rewriteMounts(spec.mounts ?? [], options),
     ...(hooks ? { hooks } : {}),
     linux: rewriteLinux(linux ?? {}, options),
   }
@@ -50,7 +51,7 @@ export function guestProcess<P extends { apparmorProfile?: unknown; selinuxLabel
   return rest
 }
 
-function rewriteLinux(linux: NonNullable<Spec['linux']>, { dropped, sandboxSysctls = {} }: GuestSpecOptions): NonNullable<Spec['linux']> {
+function rewriteLinux(linux: NonNullable<Spec['linux']>, { disks, dropped, sandboxSysctls = {} }: GuestSpecOptions): NonNullable<Spec['linux']> {
   const { cgroupsPath: _hostCgroup, mountLabel, intelRdt, resources, devices: _hostDevices, namespaces, sysctl, ...rest } = linux
   if (mountLabel) dropped(`SELinux mount label ${mountLabel}: the guest has no SELinux`)
   if (intelRdt) dropped('Intel RDT settings: they name a host resource')
@@ -58,7 +59,7 @@ function rewriteLinux(linux: NonNullable<Spec['linux']>, { dropped, sandboxSysct
     ...rest,
     namespaces: rewriteNamespaces(namespaces ?? []),
     ...(sysctl ? { sysctl: containerSysctls(sysctl, sandboxSysctls) } : {}),
-    devices: rewriteDevices(linux, dropped),
-    ...(resources ? { resources: rewriteResources(resources, dropped) } : {}),
+    devices: rewriteDevices(linux, disks, dropped),
+    ...(resources ? { resources: rewriteResources(resources, dropped, disks) } : {}),
   }
 }

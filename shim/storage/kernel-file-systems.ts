@@ -26,6 +26,9 @@ export function isKernelFileSystem(magic: number): boolean {
 export interface MountInfo {
   point: string
   type: string
+  /** `major:minor` of the file system, and which part of it is mounted. */
+  device: string
+  root: string
 }
 
 /** The mounts at and below `top`, deepest last. */
@@ -35,7 +38,7 @@ export function mountsBelow(mountinfo: string, top: string): MountInfo[] {
     const words = line.split(' ')
     const dash = words.indexOf('-', 6)
     const point = unescapeOctal(words[4] ?? '')
-    if (dash > 0 && (point === top || point.startsWith(`${top}/`))) found.push({ point, type: words[dash + 1] ?? '' })
+    if (dash > 0 && (point === top || point.startsWith(`${top}/`))) found.push({ point, type: words[dash + 1] ?? '', device: words[2] ?? '', root: unescapeOctal(words[3] ?? '') })
   }
   return found
 }

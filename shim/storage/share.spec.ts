@@ -42,8 +42,8 @@ describe('share', () => {
   it('makes a read-only bind read-only with everything below it, before the guest can see it', () => {
     const share = Share.open(state)
     fake.calls = []
-    expect(share.addBind('c1', '/volume/file', { readonly: true, recursive: true })).toBe('/run/kata-ts/share/c1/mounts/0')
-    const set = fake.calls.find(call => call.name === 'mountSetattr' && call.args[1] === `${state}/share.host/c1/mounts/0`)
+    expect(share.addBind('c1', '/volume/file', { readonly: true, recursive: true })).toBe('/run/kata-ts/share/.binds/0')
+    const set = fake.calls.find(call => call.name === 'mountSetattr' && call.args[1] === `${state}/share.host/.binds/0`)
     expect(set?.args.slice(2)).toEqual([AT_RECURSIVE, expect.objectContaining({ set: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY })])
     expect(fake.names().lastIndexOf('mountSetattr')).toBeLessThan(fake.names().lastIndexOf('moveMount'))
   })
@@ -51,9 +51,9 @@ describe('share', () => {
   it('numbers binds, and holds no descriptor afterwards', () => {
     const share = Share.open(state)
     share.addBind('c1', '/volume', { readonly: false, recursive: false })
-    expect(share.addBind('c1', '/volume/file', { readonly: false, recursive: false })).toMatch(/mounts\/1$/)
-    expect(fake.nodes.get(`${state}/share.host/c1/mounts/0`)?.kind).toBe('directory')
-    expect(fake.nodes.get(`${state}/share.host/c1/mounts/1`)?.kind).toBe('file')
+    expect(share.addBind('c1', '/volume/file', { readonly: false, recursive: false })).toMatch(/binds\/1$/)
+    expect(fake.nodes.get(`${state}/share.host/.binds/0`)?.kind).toBe('directory')
+    expect(fake.nodes.get(`${state}/share.host/.binds/1`)?.kind).toBe('file')
     expect(fake.held().fds).toEqual([])
   })
 
@@ -66,9 +66,9 @@ describe('share', () => {
 
   it('refuses a recursive bind when a kernel file system cannot be taken out of it', () => {
     const share = Share.open(state)
-    fake.put('/proc/self/mountinfo', `90 80 0:5 / ${state}/share.host/c1/mounts/0/proc rw - proc proc rw\n`)
+    fake.put('/proc/self/mountinfo', `90 80 0:5 / ${state}/share.host/.binds/0/proc rw - proc proc rw\n`)
     expect(() => share.addBind('c1', '/volume', { readonly: true, recursive: true })).toThrow("would show the host's proc (/proc)")
-    expect(fake.callsOf('umount2').map(call => call[0])).toEqual([`${state}/share.host/c1/mounts/0/proc`, `${state}/share.host/c1/mounts/0`])
+    expect(fake.callsOf('umount2').map(call => call[0])).toEqual([`${state}/share.host/.binds/0/proc`, `${state}/share.host/.binds/0`])
     expect(fake.names()).toContain('umount2')
   })
 
@@ -119,7 +119,9 @@ describe('kernel file systems', () => {
   ].join('\n')
 
   it('are found below a directory, and only there', () => {
-    expect(kernelMountsBelow(mountinfo, '/share/a')).toEqual([{ point: '/share/a/with space', type: 'sysfs' }, { point: '/share/a/x/cgroup', type: 'cgroup2' }])
+    expect(kernelMountsBelow(mountinfo, '/share/a')).toEqual([
+      { point: '/share/a/with space', type: 'sysfs', device: '0:21', root: '/' }, { point: '/share/a/x/cgroup', type: 'cgroup2', device: '0:23', root: '/' },
+    ])
   })
 
   it('are known by statfs type, also where it comes as a negative number', () => {

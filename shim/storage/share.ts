@@ -2,12 +2,13 @@ import * as sys from 'native:sys'
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, O_CREAT, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY } from '../../native/ts/constants/fcntl.ts'
 import {
   MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MOVE_MOUNT_F_EMPTY_PATH, MS_BIND, MS_NODEV,
-  MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_SHARED, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE, UMOUNT_NOFOLLOW,
+  MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_SHARED, MS_SLAVE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE, UMOUNT_NOFOLLOW,
 } from '../../native/ts/constants/mount.ts'
 import { check, checked, E, isErrno } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { Fd, open } from '../../native/ts/fd.ts'
 import { fstat, makeDirectories, makeDirectory, readText, removeDirectory, removeTree } from '../../native/ts/file.ts'
+import { refuseForeign } from './foreign-files.ts'
 import { isKernelFileSystem, kernelMountsBelow } from './kernel-file-systems.ts'
 import { mountAt, parseMount, type MountDescriptor } from './mount.ts'
 
@@ -20,11 +21,22 @@ const tmpfsOptions = 'mode=0755,size=1m,nr_inodes=64k'
 const S_IFMT = 0o170000
 const S_IFDIR = 0o040000
 
+/** No container is called so: ids begin with a letter or digit. */
+const bindsName = '.binds'
+
 export interface BindOptions {
   /** Enforced on the host, for everything below the mount too. */
   readonly: boolean
   /** Whether mounts below the source come along. */
   recursive: boolean
+  /** Whether mounts that the host makes below the source later come along too (mount propagation HostToContainer). */
+  follow?: boolean
+}
+
+/** A bind of the host, with the containers that have it. */
+interface SharedBind {
+  name: string
+  users: Set<string>
 }
 
 /**
@@ -33,7 +45,8 @@ export interface BindOptions {
  *   <state>/share        exported by virtiofsd; read-only at its top, so that no guest can plant a symlink or rename
  *     <container>/       a directory where the host will mount (CVE-2020-2026) or unmount (CVE-2020-2024)
  *       rootfs/          the container's rootfs
- *       mounts/<n>       a bind of the container: directory or file
+ *     .binds/<n>         a bind, directory or file, of all containers that have the same: each mount is a file system of
+ *                        its own in the guest, and two would be two page caches over one file
  *   <state>/share.host   the same tmpfs, writable and private: where directories are made and mounts are prepared
  *
  * A mount is made under share.host, where nobody sees it, gets its attributes there, and is then moved under share
@@ -45,15 +58,18 @@ export class Share {
   /** Exported; virtiofsd's source. */
   readonly dir: string
   readonly #hostDir: string
-  /** Per container: how many binds it has, for the name of the next. */
-  readonly #binds = new Map<string, number>()
+  readonly #containers = new Set<string>()
+  /** By source and options. */
+  readonly #binds = new Map<string, SharedBind>()
+  /** Of the next bind: no name comes twice, as the guest may remember the first. */
+  #nextBind = 0
   /** What `dir` is called where the agent runs. */
   readonly #seenAt: string
   /** On every mount that is shared. */
   readonly #attributes: number
   #open = true
 
-  private constructor(stateDir: string, withGuest: boolean) {
+  private constructor(stateDir: string, readonly withGuest: boolean) {
     this.dir = `${stateDir}/share`
     this.#hostDir = `${stateDir}/share.host`
     this.#seenAt = withGuest ? guestShareDir : this.dir
@@ -74,6 +90,7 @@ export class Share {
       check('mount', `tmpfs on ${share.#hostDir}`,
         sys.mount('kata-ts', share.#hostDir, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, tmpfsOptions))
       setMount(AT_FDCWD, share.#hostDir, 0, 0, MS_PRIVATE)
+      makeDirectory(share.#host(bindsName))
       check('mount', `${share.#hostDir} on ${share.dir}`, sys.mount(share.#hostDir, share.dir, null, MS_BIND, null))
       setMount(AT_FDCWD, share.dir, 0, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, MS_SHARED)
       return share
@@ -116,44 +133,62 @@ export class Share {
 
   /** Binds a file or directory of the host; gives its path as the agent sees it. Throws Fault or SysError; nothing of it is left then. */
   addBind(containerId: string, source: string, options: BindOptions): string {
+    requireIdentifier(containerId)
     using from = openSource(source)
+    if (this.withGuest) refuseForeign(from)
+    const { devMajor, devMinor, ino, mountId } = fstat(from.number, source)
+    const key = JSON.stringify([devMajor, devMinor, ino, mountId, options.readonly, options.recursive, options.follow ?? false])
+    const bind = this.#binds.get(key) ?? { name: this.#makeBind(from, options), users: new Set() }
+    this.#binds.set(key, bind)
+    bind.users.add(containerId)
+    return `${this.#seenAt}/${bind.name}`
+  }
+
+  /** Makes the bind of what `from` (borrowed) is; gives its name in the share. */
+  #makeBind(from: Fd, options: BindOptions): string {
+    const source = from.what
     using tree = new Fd(check('open_tree', source, sys.openTree(from.number, '',
       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (options.recursive ? AT_RECURSIVE : 0))), `tree of ${source}`)
-    this.#prepare(containerId)
-    const number = this.#binds.get(containerId) ?? 0
-    const name = `${containerId}/mounts/${number}`
-    const isDirectory = (fstat(from.number, source).mode & S_IFMT) === S_IFDIR
-    if (isDirectory) makeDirectory(this.#host(name))
-    else open(this.#host(name), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600).close()
-    this.#binds.set(containerId, number + 1)
-    // Cut off from the source's peer group: what the host mounts there later is none of the guest's business.
-    setMount(tree.number, '', AT_EMPTY_PATH | AT_RECURSIVE, 0, MS_PRIVATE)
-    check('move_mount', `${source} to ${name}`, sys.moveMount(tree.number, '', AT_FDCWD, this.#host(name), MOVE_MOUNT_F_EMPTY_PATH))
+    const name = `${bindsName}/${this.#nextBind++}`
+    makePoint(this.#host(name), (fstat(from.number, source).mode & S_IFMT) === S_IFDIR)
     try {
+      // Cut off from the source's peer group, unless what the host mounts there later is meant to be the guest's business.
+      setMount(tree.number, '', AT_EMPTY_PATH | AT_RECURSIVE, 0, options.follow ? MS_SLAVE : MS_PRIVATE)
+      check('move_mount', `${source} to ${name}`, sys.moveMount(tree.number, '', AT_FDCWD, this.#host(name), MOVE_MOUNT_F_EMPTY_PATH))
       if (options.recursive) hideKernelFileSystems(this.#host(name), source)
       this.#publish(name, options)
     } catch (error) {
       sys.umount2(this.#host(name), MNT_DETACH | UMOUNT_NOFOLLOW)
+      removeTree(this.#host(name))
       throw error
     }
-    return `${this.#seenAt}/${name}`
+    return name
   }
 
-  /** Unmounts everything of a container. Idempotent. Throws SysError when something stays. */
+  /** Unmounts everything that is the container's alone. Idempotent. Throws SysError when something stays. */
   remove(containerId: string): void {
     requireIdentifier(containerId)
-    const binds = this.#binds.get(containerId)
-    if (binds === undefined) return
-    for (let number = binds - 1; number >= 0; number--) unmount(`${this.dir}/${containerId}/mounts/${number}`)
+    for (const [key, bind] of [...this.#binds].reverse()) {
+      if (!bind.users.has(containerId)) continue
+      if (bind.users.size === 1) {
+        unmount(`${this.dir}/${bind.name}`)
+        removeTree(this.#host(bind.name))
+        this.#binds.delete(key)
+      }
+      bind.users.delete(containerId)
+    }
+    if (!this.#containers.has(containerId)) return
     unmount(`${this.dir}/${containerId}/rootfs`)
     removeTree(this.#host(containerId))
-    this.#binds.delete(containerId)
+    this.#containers.delete(containerId)
   }
 
   /** Removes every container and the share itself. Idempotent. Throws SysError when something stays. */
   close(): void {
     if (!this.#open) return
-    for (const containerId of [...this.#binds.keys()]) this.remove(containerId)
+    const users = [...this.#binds.values()].flatMap(bind => [...bind.users])
+    for (const containerId of new Set([...this.#containers, ...users])) this.remove(containerId)
+    removeDirectory(this.#host(bindsName))
     unmount(this.dir)
     unmount(this.#hostDir)
     removeDirectory(this.dir)
@@ -171,18 +206,23 @@ export class Share {
 
   #prepare(containerId: string): void {
     requireIdentifier(containerId)
-    if (this.#binds.has(containerId)) return
+    if (this.#containers.has(containerId)) return
     makeDirectory(this.#host(containerId))
-    this.#binds.set(containerId, 0)
-    makeDirectory(this.#host(`${containerId}/mounts`))
+    this.#containers.add(containerId)
   }
 
   /** Gives the prepared mount its attributes, then moves it to where the guest sees it. */
-  #publish(name: string, { readonly, recursive }: BindOptions): void {
+  #publish(name: string, { readonly, recursive, follow = false }: BindOptions): void {
     const attributes = this.#attributes | (readonly ? MOUNT_ATTR_RDONLY : 0)
-    setMount(AT_FDCWD, this.#host(name), recursive ? AT_RECURSIVE : 0, attributes, MS_PRIVATE)
+    setMount(AT_FDCWD, this.#host(name), recursive ? AT_RECURSIVE : 0, attributes, follow ? 0 : MS_PRIVATE)
     check('move_mount', name, sys.moveMount(AT_FDCWD, this.#host(name), AT_FDCWD, `${this.dir}/${name}`, 0))
   }
+}
+
+/** Where a file or directory is to be mounted. */
+function makePoint(path: string, directory: boolean): void {
+  if (directory) makeDirectory(path)
+  else open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600).close()
 }
 
 function setMount(dirfd: number, path: string, flags: number, set: number, propagation: number): void {

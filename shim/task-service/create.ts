@@ -2,6 +2,7 @@ import * as sys from 'native:sys'
 import { SIGKILL } from '../../native/ts/constants/signal.ts'
 import { story } from '../../native/ts/fault.ts'
 import { Owner } from '../../native/ts/owner.ts'
+import type { Disk } from '../../protocol/gen/agent.ts'
 import type { CreateTaskRequest, CreateTaskResponse } from '../../protocol/gen/task.ts'
 import type { Spec } from '../../protocol/oci/spec.ts'
 import type { AgentClient } from '../agent-client.ts'
@@ -16,9 +17,11 @@ import type { Sandbox } from '../sandbox/sandbox.ts'
 import { wantsGuestDevices } from '../spec/devices.ts'
 import { hostHooks } from '../spec/hooks.ts'
 import { withEtc } from '../spec/etc.ts'
+import { type DiskRequest, requestedDisks } from '../spec/disks.ts'
 import { type PidNamespace, pidNamespaceOf } from '../spec/pid-namespace.ts'
 import { guestSpec } from '../spec/rewrite.ts'
 import { Stdio } from '../stdio/stdio.ts'
+import { isHostNode } from '../storage/disks.ts'
 import { forwardStdinEnd } from './close-io.ts'
 import { exitFields } from './exit-fields.ts'
 import { hookState, type TaskContext } from './context.ts'
@@ -29,13 +32,15 @@ interface GuestContainer {
   pid: PidNamespace
   /** Whether it has all devices of the guest. */
   guestDevices: boolean
+  /** Block devices of the host that it has. */
+  disks: DiskRequest[]
 }
 
 /**
  * Create: makes the container up to `created`.
  *
  *   bundle read ─▶ streams opened ─▶ rootfs and binds put into the share ─▶ (sandbox ready)
- *     ─▶ createRuntime hooks ─▶ streams connected and CreateContainer, together ─▶ /tasks/create
+ *     ─▶ disks plugged in, volumes copied ─▶ createRuntime hooks ─▶ streams connected and CreateContainer, together ─▶ /tasks/create
  *
  * The host's part runs while the guest still boots. Whatever fails, all of it is released.
  *
@@ -64,8 +69,10 @@ export async function create(context: TaskContext, request: CreateTaskRequest): 
   const guest = isPause ? undefined : putIntoShare(sandbox, request, bundle, shared)
   sandbox.ports.timeline.mark('rootfs')
   const agent = await sandbox.agent()
+  const disks = guest ? await sandbox.disks.takeAll(guest.disks, shared) : []
+  await sandbox.volumes.bring(container.id, agent)
   await runHooks(container.hooks.create, 'createRuntime', hookState(container, 'creating'))
-  if (guest) await createInGuest(sandbox, agent, container, guest, request.terminal)
+  if (guest) await createInGuest(sandbox, agent, container, { ...guest, pluggedIn: disks, terminal: request.terminal })
   owner.move()
   sandbox.ports.timeline.mark('create')
   announce(context, container, request)
@@ -102,25 +109,35 @@ async function openInit(context: TaskContext, request: CreateTaskRequest, owner:
 /** Mounts rootfs and binds; gives the spec that the guest is sent. `owner` owes their removal. */
 function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bundle, owner: Owner): GuestContainer {
   const { spec } = bundle
-  const { share, log } = sandbox.ports
+  const { share, log, hypervisor } = sandbox.ports
   // A sandbox that failed has no share any more: its own error is the one to tell.
   if (!sandbox.isUsable) throw sandbox.unavailable()
   owner.defer(`share of ${request.id}`, () => share.remove(request.id))
+  owner.defer(`volumes of ${request.id}`, () => sandbox.volumes.release(request.id))
   const given = spec.root?.path ?? ''
   const hostRoot = given.startsWith('/') ? given : `${bundle.path}/${given}`
   // Without mounts the root file system is a directory that the client prepared (`ctr run --rootfs`).
   const mounts = request.rootfs.length > 0 ? request.rootfs : [{ type: 'bind', source: hostRoot, target: '', options: ['rbind'] }]
+  const disks = requestedDisks(spec.linux ?? {}, isHostNode)
   const pid = pidNamespaceOf(spec.linux?.namespaces ?? [], pid => sandbox.ownerOfPid(pid))
   const rewritten = guestSpec(spec, {
     rootPath: share.addRootfs(request.id, mounts),
     bind: (source, options) => share.addBind(request.id, source, options),
     sandboxSysctls: sandbox.identity.pod.sysctls,
+    // Without a VM the host's memory is the container's, and inotify works.
+    guestPath: (source, destination) => hypervisor.ownKernel ? sandbox.volumes.take(request.id, source, destination) : undefined,
+    disks,
     dropped: what => log.info(`left out of the guest's spec: ${what}`, { container: request.id }),
   })
-  return { spec: withEtc(rewritten, Object.keys(sandbox.identity.pod.etc)), pid, guestDevices: wantsGuestDevices(spec) }
+  return { spec: withEtc(rewritten, Object.keys(sandbox.identity.pod.etc)), pid, disks, guestDevices: wantsGuestDevices(spec) }
 }
 
-async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Container, { spec, pid, guestDevices }: GuestContainer, terminal: boolean): Promise<void> {
+interface PluggedContainer extends GuestContainer {
+  pluggedIn: Disk[]
+  terminal: boolean
+}
+
+async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Container, { spec, pid, guestDevices, pluggedIn, terminal }: PluggedContainer): Promise<void> {
   const { stdio } = container.init
   try {
     await Promise.all([
@@ -129,6 +146,7 @@ async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Co
         containerId: container.id,
         spec: sys.utf8Encode(JSON.stringify(spec)),
         guestDevices,
+        disks: pluggedIn,
         stdio: { ...stdio.streams, ...container.init.size, terminal },
         podPidNamespace: pid.of === 'pod',
         targetContainerId: pid.of === 'container' ? pid.id : '',

@@ -40,6 +40,7 @@ export class Shim {
     const vmm = new Promise<VmmExit>(resolve => { this.killVmm = resolve })
     const hypervisor: Hypervisor = {
       ownKernel, pid: 4711, launch: async () => {}, acceptAgent: async () => ({}) as Fd, connect: async () => ({}) as Fd, resize: async size => size,
+      attach: async () => ({ pciPath: '10.0/00.0', detach: async () => {} }),
       pause: async () => {}, resume: async () => {}, stop: async () => {}, wait: () => vmm, diagnosis: () => 'qemu said nothing',
     }
     const share = {

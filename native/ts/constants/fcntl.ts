@@ -54,9 +54,11 @@ export const LOCK_UN = 8
 
 /** include/uapi/linux/inotify.h */
 export const IN_MODIFY = 0x2
+export const IN_MOVED_TO = 0x80
 export const IN_CREATE = 0x100
 export const IN_DELETE = 0x200
 export const IN_DELETE_SELF = 0x400
+export const IN_ONLYDIR = 0x1000000
 export const IN_NONBLOCK = O_NONBLOCK
 export const IN_CLOEXEC = O_CLOEXEC
 

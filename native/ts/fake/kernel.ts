@@ -123,7 +123,7 @@ export class FakeKernel {
   /** A path as the caller means it, under an opened directory where it is relative. */
   resolve(dirfd: number, path: string): string {
     const base = path.startsWith('/') ? '' : this.fds.get(dirfd)?.path ?? ''
-    const joined = path === '' ? base : `${base}/${path}`
+    const joined = path === '' || path === '.' ? base : `${base}/${path}`
     return joined.replace(/\/+/g, '/').replace(/(.)\/$/, '$1') || '/'
   }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type * as contract from 'native:sys'
 import { E } from '../errno.ts'
-import { O_CREAT, O_TRUNC } from '../constants/fcntl.ts'
+import { AT_REMOVEDIR, O_CREAT, O_TRUNC } from '../constants/fcntl.ts'
 import { FakeKernel, parentOf } from './kernel.ts'
 
 export const fake = new FakeKernel()
@@ -84,9 +84,10 @@ export const mknodat = on('mknodat', (dirfd, path, mode, major, minor) => {
   fake.nodes.set(full, { kind: 'device', mode, major, minor })
   return 0
 })
-export const unlinkat = on('unlinkat', (dirfd, path) => {
+export const unlinkat = on('unlinkat', (dirfd, path, flags) => {
   const full = fake.resolve(dirfd, path)
   if (!fake.nodes.has(full)) return -E.ENOENT
+  if (fake.nodes.get(full)?.kind === 'directory' && !(flags & AT_REMOVEDIR)) return -E.EISDIR
   if (fake.childrenOf(full).length > 0) return -E.ENOTEMPTY
   fake.nodes.delete(full)
   return 0

@@ -13,7 +13,7 @@ import type { Config } from '../../config/schema.ts'
 import type { VmSize } from '../../resources/size.ts'
 import { SocketDirectory } from '../../vsock/socket-directory.ts'
 import { Daemon } from '../daemon.ts'
-import type { Hypervisor, HypervisorSandbox, VmmExit } from '../hypervisor.ts'
+import type { Attachment, Hypervisor, HypervisorSandbox, VmmExit } from '../hypervisor.ts'
 
 const streamsSocket = 'streams.sock'
 
@@ -78,6 +78,10 @@ export class NoVm implements Hypervisor {
   /** The machine is the host's: the containers' limits are all there is to change. */
   async resize(size: VmSize): Promise<VmSize> {
     return size
+  }
+
+  async attach(): Promise<Attachment> {
+    throw new Fault('a sandbox without a VM has no slots for devices', { fix: "name the host's own device in the container's spec" })
   }
 
   async pause(): Promise<void> {

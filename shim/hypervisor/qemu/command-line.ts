@@ -5,6 +5,7 @@ import type { Accelerator } from '../accelerator.ts'
 import { shareTag } from '../hypervisor.ts'
 import { maxMemoryArgument, memoryDeviceArguments } from './memory-device.ts'
 import { type NicDevice, nicArguments } from './nic.ts'
+import { rootPortArguments } from './root-ports.ts'
 
 /** What a command line is composed from. Descriptors are numbers in the VMM's process. */
 export interface CommandLineParts {
@@ -59,6 +60,7 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     ...vsockDevice(parts.vsock),
     '-chardev', `socket,id=fs,fd=${parts.fsFd}`, '-device', `vhost-user-fs-pci,chardev=fs,tag=${shareTag}`,
     ...parts.nics.flatMap(nicArguments),
+    ...rootPortArguments(hypervisor.hotPlugSlots),
   ]
 }
 

@@ -15,14 +15,16 @@ import type { GuestVsock, VsockDevice } from '../../vsock/vsock.ts'
 import { chooseAccelerator, type Accelerator } from '../accelerator.ts'
 import { consoleStory, withoutNoise } from '../console-story.ts'
 import { Daemon } from '../daemon.ts'
-import type { Hypervisor, HypervisorSandbox, Nic, VmmExit } from '../hypervisor.ts'
+import type { Attachment, Device, Hypervisor, HypervisorSandbox, Nic, VmmExit } from '../hypervisor.ts'
 import { lend } from '../lend.ts'
 import { sandboxPrivileges } from '../privileges.ts'
 import { qemuArguments } from './command-line.ts'
 import { Console } from './console.ts'
+import { HotPlug } from './hot-plug.ts'
 import { MemoryDevice } from './memory-device.ts'
 import { passNics } from './nic.ts'
 import { Qmp } from './qmp.ts'
+import { RootPorts } from './root-ports.ts'
 
 /** QMP answers 20 to 50 ms after the exec; a machine under load gets a hundred times that. */
 const qmpLimitMs = 10_000
@@ -61,6 +63,7 @@ export class Qemu implements Hypervisor {
   #virtiofsd: Virtiofsd | undefined
   #qmp: Qmp | undefined
   #memory: MemoryDevice | undefined
+  #hotPlug: HotPlug | undefined
   #console: Console | undefined
   #owner = new Owner()
   #stopping: Promise<void> | undefined
@@ -122,6 +125,20 @@ export class Qemu implements Hypervisor {
     if (!this.#memory || memoryMib <= bootMib && machine === 'microvm') return { vcpus, memoryMib: bootMib }
     if (machine === 'microvm') throw new Fault(`the VM cannot grow from ${bootMib} to ${memoryMib} MiB: its machine type is microvm`, { fix: 'set hypervisor.machine = "q35" for pods that are resized' })
     return { vcpus, memoryMib: await this.#unlessBroken(this.#memory.resize(memoryMib)) }
+  }
+
+  async attach(device: Device): Promise<Attachment> {
+    if (!this.#hotPlug || this.#phase === 'vmm') throw new Fault('there is no VM to plug a device into')
+    const attached = await this.#unlessBroken(this.#hotPlug.attach(device))
+    return { pciPath: attached.pciPath, detach: () => this.#detach(attached) }
+  }
+
+  /** With the VM its devices are gone as well. */
+  async #detach(attached: Attachment): Promise<void> {
+    if (this.#broken) return
+    await this.#unlessBroken(attached.detach()).catch((error: unknown) => {
+      if (!this.#broken) throw error
+    })
   }
 
   async pause(): Promise<void> {
@@ -199,6 +216,7 @@ export class Qemu implements Hypervisor {
     using qmpTheirs = qmp.theirs
     this.#qmp = this.#owner.own('QMP', new Qmp(qmp.ours))
     this.#memory = new MemoryDevice(this.#qmp, { bootMib: config.hypervisor.memoryMib, maxMib: this.#room.maxMemoryMib })
+    this.#hotPlug = new HotPlug(this.#qmp, new RootPorts(config.hypervisor.hotPlugSlots))
     this.#qmp.onEvent((name, data) => this.#event(name, data))
     const console = socketPair('console')
     using consoleTheirs = console.theirs
@@ -267,6 +285,7 @@ export class Qemu implements Hypervisor {
     this.sandbox.log.debug(`QMP event ${name.slice(0, 64)}`)
     if (name === 'SHUTDOWN' && typeof data.reason === 'string') this.#shutdownReason = data.reason.slice(0, 64)
     if (name === 'MEMORY_DEVICE_SIZE_CHANGE') this.#memory?.sizeChanged(data)
+    if (name === 'DEVICE_DELETED') this.#hotPlug?.deviceDeleted(data)
     if (name === 'STOP') void this.#stopped()
   }
 

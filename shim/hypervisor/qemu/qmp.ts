@@ -56,6 +56,13 @@ export class Qmp {
     return this.#send(command, args)
   }
 
+  /** As execute, with a descriptor for the VMM (`add-fd`, `getfd`); takes ownership of `fd`. */
+  executeWithFd(command: string, fd: Fd, args?: Record<string, unknown>): Promise<unknown> {
+    if (this.#state.is !== 'greeting') return this.#send(command, args, [fd])
+    fd.close()
+    return Promise.reject(new Fault(`QMP ${command} before the handshake`))
+  }
+
   close(): void {
     this.#connection.close()
   }
@@ -64,12 +71,15 @@ export class Qmp {
     this.close()
   }
 
-  #send(command: string, args?: Record<string, unknown>): Promise<unknown> {
-    if (this.#state.is === 'closed') return Promise.reject(this.#state.error)
+  #send(command: string, args?: Record<string, unknown>, fds: readonly Fd[] = []): Promise<unknown> {
+    if (this.#state.is === 'closed') {
+      for (const fd of fds) fd.close()
+      return Promise.reject(this.#state.error)
+    }
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { command, resolve, reject })
-      this.#connection.write(encodeCommand(id, command, args))
+      this.#connection.writeWithFds(encodeCommand(id, command, args), fds)
     })
   }
 

@@ -3,7 +3,7 @@
  * Argument: a scratch directory. Must run as root in a mount namespace of its own.
  */
 import * as sys from 'native:sys'
-import { MS_PRIVATE } from '../../../native/ts/constants/mount.ts'
+import { MS_PRIVATE, MS_SHARED } from '../../../native/ts/constants/mount.ts'
 import { story } from '../../../native/ts/fault.ts'
 import { exists, makeDirectories, readText, readTextIfPresent, writeText } from '../../../native/ts/file.ts'
 import { mountsBelow } from '../../../shim/storage/kernel-file-systems.ts'
@@ -47,7 +47,7 @@ makeDirectories(`${scratch}/volume/inside`)
 writeText(`${scratch}/volume/data`, 'data')
 sys.mount('tmpfs', `${scratch}/volume/inside`, 'tmpfs', 0, null)
 sys.mount('tmpfs', `${scratch}/volume/inside`, 'tmpfs', MS_PRIVATE, null)
-const mine = (name: string) => `${share.dir}/c1/mounts/${name}`
+const mine = (name: string) => `${share.dir}/.binds/${name}`
 share.addBind('c1', `${scratch}/volume`, { readonly: true, recursive: true })
 expect('a read-only bind shows its source', readTextIfPresent(`${mine('0')}/data`) === 'data')
 expect('a read-only bind refuses writes', !writable(`${mine('0')}/x`))
@@ -77,8 +77,25 @@ expect('leaves no mount', mounts(share.dir).every(mount => !mount.point.includes
 share.addRootfs('c2', [{ type: 'bind', source: `${scratch}/volume`, options: ['rbind', 'ro'] }])
 expect('and the same container can try again; a read-only rootfs is read-only', !writable(`${share.dir}/c2/rootfs/q`))
 
+const followed = `${scratch}/followed`
+makeDirectories(`${followed}/later`)
+sys.mount('tmpfs', followed, 'tmpfs', 0, null)
+sys.mount(null, followed, null, MS_SHARED, null)
+makeDirectories(`${followed}/later`)
+const both = [share.addBind('c1', followed, { readonly: false, recursive: true, follow: true }), share.addBind('c2', followed, { readonly: false, recursive: true, follow: true })]
+expect('two containers with one source have one mount', both[0] === both[1])
+sys.mount('tmpfs', `${followed}/later`, 'tmpfs', 0, null)
+writeText(`${followed}/later/file`, 'later')
+const inShare = `${share.dir}/.binds/${both[0]?.split('/').at(-1) ?? ''}`
+expect('what the host mounts later comes along where that was asked for', readTextIfPresent(`${inShare}/later/file`) === 'later')
+sys.umount2(`${followed}/later`, 0)
+expect('and goes again', !exists(`${inShare}/later/file`))
+
 share.remove('c1')
 share.remove('c1')
+expect('what another container has as well stays', exists(`${inShare}/later`))
+share.remove('c2')
+expect('and goes with it', mounts(share.dir).every(mount => !mount.point.includes('/.binds/')))
 expect('remove takes every mount of the container', mounts(share.dir).every(mount => !mount.point.includes('/c1')))
 expect('and its directory', !exists(`${share.dir}/c1`))
 expect('volumes keep their data', readTextIfPresent(`${scratch}/volume/data`) === 'data')
