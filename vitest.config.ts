@@ -4,5 +4,7 @@ import { defineConfig } from 'vitest/config'
 // is a recording fake kernel there.
 export default defineConfig({
   resolve: { alias: { 'native:sys': new URL('./native/ts/fake/sys.ts', import.meta.url).pathname } },
-  test: { include: ['{native/ts,protocol,shim,agent,guest-image,hack}/**/*.spec.ts'] },
+  test: { // Fuzzers and the type checker: on a machine under load they take many seconds.
+    testTimeout: 60_000,
+    include: ['{native/ts,protocol,shim,agent,guest-image,hack}/**/*.spec.ts'] },
 })
