@@ -90,6 +90,12 @@ describe('loadConfig', () => {
 
   it('is the defaults without any file', () => expect(loadConfig()).toEqual(configFrom([])))
 
+  it('puts what the installed tree says of itself below the administrator\'s file', () => {
+    fake.put('/opt/kata-ts/share/kata-ts/config.toml', '[hypervisor]\nmemory_mib = 100\nvcpus = 2')
+    fake.put('/etc/kata-ts/config.toml', '[hypervisor]\nvcpus = 3')
+    expect(loadConfig(undefined, '/opt/kata-ts/share/kata-ts/config.toml').hypervisor).toMatchObject({ memoryMib: 100, vcpus: 3 })
+  })
+
   it('reads the file that KATA_TS_CONFIG names, with the config.d beside it', () => {
     fake.put('/opt/k.toml', '[hypervisor]\nvcpus = 3')
     fake.put('/opt/config.d/a.toml', '[hypervisor]\nmemory_mib = 99')

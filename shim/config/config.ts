@@ -21,16 +21,25 @@ export interface Layer {
 
 type Table = Record<string, unknown>
 
+/** What an installed tree says of its own paths (deploy/install.sh): bin/ with the shim stands beside share/. */
+function treeConfigPath(): string | undefined {
+  const program = sys.readlinkat(AT_FDCWD, '/proc/self/exe')
+  const directory = typeof program === 'string' ? /^(\/.*)\/bin\/[^/]+$/.exec(program)?.[1] : undefined
+  return directory === undefined ? undefined : `${directory}/share/kata-ts/config.toml`
+}
+
 /**
- * The configuration: defaults, then `path`, then `config.d/*.toml` beside it in lexical order; a later layer wins key
- * by key. No file at all is the defaults, at the cost of two failed opens.
+ * The configuration: defaults, then what the installed tree says of itself, then `path`, then `config.d/*.toml` beside
+ * it in lexical order; a later layer wins key by key. No file at all is the defaults, at the cost of three failed opens.
  * @param named the value of $KATA_TS_CONFIG; a file that is named there must exist
  * @throws Fault that names file, key, value and what is allowed
  */
-export function loadConfig(named?: string): Config {
+export function loadConfig(named?: string, treeConfig = treeConfigPath()): Config {
   const path = named || defaultConfigPath
   if (!path.startsWith('/')) throw new Fault(`KATA_TS_CONFIG=${path} is no absolute path`)
   const layers: Layer[] = []
+  const own = treeConfig === undefined ? undefined : readTextIfPresent(treeConfig, maxConfigBytes)
+  if (treeConfig !== undefined && own !== undefined) layers.push({ path: treeConfig, text: own })
   const text = readTextIfPresent(path, maxConfigBytes)
   if (text !== undefined) layers.push({ path, text })
   else if (named) throw new Fault(`configuration ${path} does not exist`, { fix: 'correct or unset KATA_TS_CONFIG' })

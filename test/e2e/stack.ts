@@ -80,6 +80,7 @@ export function run(command: string, args: readonly string[], options: CommandOp
       const stdout = Buffer.concat(out)
       resolve({ code, stdout, stderr: Buffer.concat(err).toString(), text: stdout.toString() })
     })
+    child.stdin?.on('error', () => undefined) // EPIPE, where the command ends before its input does
     if (stdin !== 'ignore') child.stdin?.end(stdin)
   })
 }
