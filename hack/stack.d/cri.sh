@@ -32,7 +32,8 @@ JSON
 # is sent elsewhere goes nowhere. A bridge without ports, as not every kernel has dummy devices.
 start_node_network() {
   nsenter --target "$(cat "$1/holder.pid")" --mount --net sh -euc '
-    ! [ -e /sys/class/net/node0 ] || exit 0
+    # Not by /sys, which may be a mount that shows the devices of the host.
+    ! ip link show node0 >/dev/null 2>&1 || exit 0
     mount | grep -q "^kata-ts-stack on /run/netns " || {
       mkdir -p /run/netns /var/lib/cni
       mount -t tmpfs -o mode=0755 kata-ts-stack /run/netns

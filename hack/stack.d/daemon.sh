@@ -15,9 +15,10 @@ containerd_package() {
   case $1 in 1.6) debian_unpack containerd bookworm ;; 2.1) debian_unpack containerd sid ;; 2.2) containerd_from_source ;; esac
 }
 
-# stack_up VERSION [cri]: a stack that has CRI keeps it; one that has not is given it by starting containerd again.
+# stack_up VERSION [cri [kubernetes|docker|nerdctl]…]: a stack that has CRI keeps it; one that has not is given it by
+# starting containerd again. What stands on CRI is started last.
 stack_up() {
-  local version=$1 cri=${2:-} dir; dir=$(stack_dir "$1")
+  local version=$1 cri=${2:-} dir more; dir=$(stack_dir "$1")
   [ "$(id -u)" = 0 ] || fail "namespaces, mounts and cgroups need root" "run it with sudo"
   [ ${#dir} -le 85 ] || fail "$dir is too long for a unix socket" "set KATA_TS_STACKS to a shorter directory"
   mkdir -p "$dir/bin" "$cache"
@@ -39,6 +40,7 @@ stack_up() {
     start_containerd "$version" "$dir" "$package" "$runc"
   fi
   import_busybox "$dir"
+  for more in "${@:3}"; do "${more}_up" "$dir"; done
   flock -u 9
 }
 
@@ -159,4 +161,5 @@ export KATA_TS_STACK_DIR='$dir'
 export PATH='$dir/bin':"\$PATH"
 SH
   cri_env "$dir"
+  kubernetes_env "$dir"
 }

@@ -16,6 +16,7 @@ stack_down() {
   local version=$1 dir holder pids round; dir=$(stack_dir "$1")
   [ -d "$dir" ] || return 0
   holder=$(cat "$dir/holder.pid" 2>/dev/null || true)
+  kubernetes_stop "$dir"
   # Containers first and by containerd, so that shims tidy cgroups and state the way they do on a node.
   if ours "$dir/containerd.pid" "$dir"; then stop_containers "$dir"; fi
   for round in $(seq 100); do
@@ -29,6 +30,7 @@ stack_down() {
     kill -KILL "$holder" 2>/dev/null || true
     while kill -0 "$holder" 2>/dev/null; do sleep 0.02; done
   fi
+  kubernetes_remove_cgroups "$dir"
   prove_nothing_left "$dir"
   rm -rf "$dir"
 }
@@ -52,5 +54,5 @@ prove_nothing_left() {
   left=$(ss -xl 2>/dev/null | grep -F "$dir/" || true)
   [ -z "$left" ] || fail "still listening: $left" "end its process, then hack/stack down again"
   # runc leaves the parent cgroup that containerd's namespace is named after; rmdir takes it only if it is empty.
-  rmdir /sys/fs/cgroup/{default,k8s.io} /sys/fs/cgroup/*/{default,k8s.io} 2>/dev/null || true
+  rmdir /sys/fs/cgroup/{default,k8s.io,docker} /sys/fs/cgroup/*/{default,k8s.io,docker} 2>/dev/null || true
 }
