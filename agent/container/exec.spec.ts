@@ -47,8 +47,7 @@ describe('exec', () => {
     expect(heldBeside()).toMatchObject({ fds: [`pidfd ${started.pid}`], processes: [started.pid] })
   })
 
-  it('is born beside init where the container has divided its cgroup, and never elsewhere', async () => {
-    fake.put('/sys/fs/cgroup/c1/cgroup.subtree_control', 'memory pids\n')
+  it('is born beside init where the container has moved that, and never outside the container’s cgroup', async () => {
     fake.put('/sys/fs/cgroup/c1/init.scope/cgroup.procs', '')
     const opened = () => fake.callsOf('openat').map(([, path]) => path).filter(path => String(path).startsWith('/sys/fs/cgroup/c1')).at(-1)
     for (const [place, expected] of [['/c1/init.scope', '/sys/fs/cgroup/c1/init.scope'], ['/c2', '/sys/fs/cgroup/c1'], ['/c1/../c2', '/sys/fs/cgroup/c1']]) {

@@ -1,7 +1,7 @@
 /** Writes an OCI image archive: an image layout (image-layout.md of the OCI image spec) as one tar file. */
 import { writeFileSync } from 'node:fs'
 import { architecture, digestOf, makeImage, packLayer, packTar } from './oci-image.ts'
-import type { ImageConfig, RootfsEntry } from './oci-image.ts'
+import type { ImageConfig, Layer, RootfsEntry } from './oci-image.ts'
 
 /**
  * Writes `path` as an archive that `ctr image import` accepts under the full name `reference`
@@ -10,7 +10,12 @@ import type { ImageConfig, RootfsEntry } from './oci-image.ts'
 export async function writeOciArchive(
   path: string, reference: string, entries: readonly RootfsEntry[], config: ImageConfig,
 ): Promise<void> {
-  const { descriptor, blobs } = makeImage(await packLayer(entries), config)
+  await writeLayerArchive(path, reference, await packLayer(entries), config)
+}
+
+/** As writeOciArchive, of a layer that is packed already. */
+export async function writeLayerArchive(path: string, reference: string, layer: Layer, config: ImageConfig): Promise<void> {
+  const { descriptor, blobs } = makeImage(layer, config)
   const index = {
     schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json',
     manifests: [{

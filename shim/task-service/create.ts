@@ -20,6 +20,7 @@ import { withEtc } from '../spec/etc.ts'
 import { type DiskRequest, requestedDisks } from '../spec/disks.ts'
 import { type PidNamespace, pidNamespaceOf } from '../spec/pid-namespace.ts'
 import { guestSpec } from '../spec/rewrite.ts'
+import { withSystemd } from '../spec/systemd.ts'
 import { Stdio } from '../stdio/stdio.ts'
 import { isHostNode } from '../storage/disks.ts'
 import { forwardStdinEnd } from './close-io.ts'
@@ -120,7 +121,7 @@ function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bund
   const mounts = request.rootfs.length > 0 ? request.rootfs : [{ type: 'bind', source: hostRoot, target: '', options: ['rbind'] }]
   const disks = requestedDisks(spec.linux ?? {}, isHostNode)
   const pid = pidNamespaceOf(spec.linux?.namespaces ?? [], pid => sandbox.ownerOfPid(pid))
-  const rewritten = guestSpec(spec, {
+  const rewritten = guestSpec(withSystemd(spec), {
     rootPath: share.addRootfs(request.id, mounts),
     bind: (source, options) => share.addBind(request.id, source, options),
     sandboxSysctls: sandbox.identity.pod.sysctls,

@@ -39,8 +39,8 @@ export interface Cgroup {
   /** Sets limits; keys that are absent stay as they are. `devices`: the whole list, defaults included. */
   apply(resources: LinuxResources): void
   /**
-   * cgroup v2: the directory, opened for clone3(2); with `peer`, a process of the container, that process's own where the
-   * container has divided its cgroup and so keeps none in it. undefined: the process is put in by enter().
+   * cgroup v2: the directory, opened for clone3(2); with `peer`, a process of the container, the one below it that the
+   * container has put that process in. undefined: the process is put in by enter().
    */
   openForClone(peer?: number): Fd | undefined
   enter(pid: number): void

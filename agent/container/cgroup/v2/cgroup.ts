@@ -62,11 +62,11 @@ export class CgroupV2 implements Cgroup {
   }
 
   /**
-   * Where a process may be put beside `peer`. A container with a writable cgroup (systemd, a container engine) moves its
-   * processes further down and gives controllers on; from then on its own cgroup takes no process ("No Internal Process Constraint").
+   * Where a process is put beside `peer`. A container with a writable cgroup (systemd, a container engine) moves its first
+   * process further down and gives controllers on. From then on its own cgroup takes no process, and before that a process
+   * in it would keep the container from it ("No Internal Process Constraint").
    */
   #placeBeside(peer: number): string {
-    if ((this.#read('cgroup.subtree_control') ?? '').trim() === '') return this.#directory
     const path = readIfAny(`/proc/${peer}/cgroup`)?.split('\n').find(line => line.startsWith('0::'))?.slice('0::'.length) ?? ''
     // Names come from the container: only a place below its own is taken.
     const isBelow = path.startsWith(`${this.#path}/`) && !path.split('/').includes('..')
