@@ -30,6 +30,7 @@ export async function createContainer(sandbox: Sandbox, request: CreateContainer
   const spec = async (): Promise<Spec> => {
     // The disks first: they still have the host's numbers, and the guest's devices have not.
     const numbered = await withGuestDisks(limited, request.disks)
+    sandbox.sources.take(id, numbered)
     return request.guestDevices ? sandbox.parts.withDevices(numbered) : numbered
   }
   const plan = { id, spec, pidNamespace: pidNamespacePath(sandbox, request) }
@@ -41,6 +42,7 @@ export async function createContainer(sandbox: Sandbox, request: CreateContainer
     known.ready(container, container.onOom(() => sandbox.parts.events.outOfMemory({ containerId: id })))
     return { pid: container.init.pid }
   } catch (cause) {
+    sandbox.sources.release(id)
     sandbox.remove(id)
     init.close()
     throw cause

@@ -19,6 +19,7 @@ export async function deleteContainer(sandbox: Sandbox, { containerId, force }: 
     throw new Fault(`delete container ${containerId}`, { cause })
   }
   known.closeProcesses()
+  sandbox.sources.release(containerId)
   sandbox.remove(containerId)
   return {}
 }

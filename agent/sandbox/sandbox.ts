@@ -9,6 +9,7 @@ import type { Reaper } from '../pid1/reaper.ts'
 import { alreadyExists, notFound, wrongState } from '../refusal.ts'
 import type { Streams } from '../streams/streams.ts'
 import type { SandboxContainer } from './container.ts'
+import { SharedSources } from './shared-sources.ts'
 import type { PodPidNamespace } from './pid-namespace.ts'
 
 /** What the agent's parts are, made once at start-up. */
@@ -46,6 +47,7 @@ export class Sandbox {
   #state: State = 'new'
   #service: Promise<ContainerService> | undefined
   readonly #containers = new Map<string, SandboxContainer>()
+  readonly sources = new SharedSources()
   /** Of the containers that are to share one. */
   pidNamespace: PodPidNamespace | undefined
 
