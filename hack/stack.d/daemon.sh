@@ -9,7 +9,7 @@ stack_dir() { printf '%s/%s\n' "${KATA_TS_STACKS:-$checkout/build/stack}" "$1"; 
 alive() { local pid; pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; }
 
 # A recycled pid must not pass for ours: the process has to carry this stack's mark in its environment.
-ours() { alive "$1" && tr '\0' '\n' <"/proc/$(cat "$1")/environ" 2>/dev/null | grep -qxF "KATA_TS_STACK=$2"; }
+ours() { alive "$1" && { tr "\0" "\n" <"/proc/$(cat "$1")/environ"; } 2>/dev/null | grep -qxF "KATA_TS_STACK=$2"; }
 
 containerd_package() {
   case $1 in 1.6) debian_unpack containerd bookworm ;; 2.1) debian_unpack containerd sid ;; 2.2) containerd_from_source ;; esac
