@@ -35,10 +35,12 @@ stack_down() {
   rm -rf "$dir"
 }
 
+# Leaves their ids in the file `containers`, by which prove_nothing_left knows their cgroups.
 stop_containers() {
   local dir=$1 namespace id ctr
   ctr="timeout 20 $dir/bin/ctr"
   for namespace in $($ctr namespace ls -q 2>/dev/null); do
+    $ctr -n "$namespace" container ls -q 2>/dev/null >>"$dir/containers" || true
     for id in $($ctr -n "$namespace" task ls -q 2>/dev/null); do
       $ctr -n "$namespace" task kill -s SIGKILL --all "$id" >/dev/null 2>&1 || true
       $ctr -n "$namespace" task delete -f "$id" >/dev/null 2>&1 || true
@@ -47,12 +49,20 @@ stop_containers() {
 }
 
 prove_nothing_left() {
-  local dir=$1 left
+  local dir=$1 left round
   left=$(stack_processes "$dir")
   [ -z "$left" ] || fail "still running: $(ps -o pid=,args= -p "$(echo $left | tr ' ' ',')" | tr '\n' ';')" "kill them, then hack/stack down again"
   ! grep -F "$dir/" /proc/self/mountinfo >&2 || fail "still mounted on the host (see above)" "umount it, then hack/stack down again"
   left=$(ss -xl 2>/dev/null | grep -F "$dir/" || true)
   [ -z "$left" ] || fail "still listening: $left" "end its process, then hack/stack down again"
+  # A cgroup goes when its last process is reaped, which is a moment after the kill.
+  for round in $(seq 50); do
+    left=$(find /sys/fs/cgroup -mindepth 2 -type d 2>/dev/null | grep -F -f <(grep . "$dir/containers" 2>/dev/null) || true)
+    [ -n "$left" ] || break
+    xargs -r rmdir 2>/dev/null <<<"$left" || true
+    sleep 0.1
+  done
+  [ -z "$left" ] || fail "cgroups are left: $(echo $left)" "end the processes in them, then hack/stack down again"
   # runc leaves the parent cgroup that containerd's namespace is named after; rmdir takes it only if it is empty.
   rmdir /sys/fs/cgroup/{default,k8s.io,docker} /sys/fs/cgroup/*/{default,k8s.io,docker} 2>/dev/null || true
 }
