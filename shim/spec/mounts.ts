@@ -2,7 +2,7 @@ import { Fault } from '../../native/ts/fault.ts'
 import type { Mount } from '../../protocol/oci/spec.ts'
 
 /** Brings `source` of the host into the guest; gives its path there. Read-only is enforced on the host. */
-export type BindToGuest = (source: string, options: { readonly: boolean; recursive: boolean; follow: boolean }) => string
+export type BindToGuest = (source: string, options: { readonly: boolean; readonlyBelow: boolean; recursive: boolean; follow: boolean }) => string
 
 /** The guest's path of a bind mount's source that lives in the guest's memory; undefined for one that the host shares. */
 export type GuestPathOf = (source: string, destination: string) => string | undefined
@@ -25,10 +25,11 @@ export function isBind(mount: Mount): boolean {
   return mount.type === 'bind' || (mount.options ?? []).some(option => option === 'bind' || option === 'rbind')
 }
 
-/** A read-only mount, plain or recursive. */
-function isReadonly(options: readonly string[]): boolean {
+/** `ro` is the mount's own, `rro` also of everything below it. */
+function readonlyness(options: readonly string[]): { readonly: boolean; readonlyBelow: boolean } {
   // The last word wins, as with mount(8).
-  return options.filter(option => ['ro', 'rw', 'rro', 'rrw'].includes(option)).at(-1)?.endsWith('ro') ?? false
+  const word = options.filter(option => ['ro', 'rw', 'rro', 'rrw'].includes(option)).at(-1)
+  return { readonly: word === 'ro' || word === 'rro', readonlyBelow: word === 'rro' }
 }
 
 /**
@@ -58,5 +59,5 @@ function rewriteBind(mount: Mount, { bind, guestPath }: BindSources): Mount {
   if (inGuest !== undefined) return { ...mount, source: inGuest }
   const recursive = options.includes('rbind')
   const follow = options.some(option => option === 'slave' || option === 'rslave')
-  return { ...mount, source: bind(source, { readonly: isReadonly(options), recursive, follow }) }
+  return { ...mount, source: bind(source, { ...readonlyness(options), recursive, follow }) }
 }

@@ -33,7 +33,7 @@ describe('guestSpec', () => {
       { destination: '/data', type: 'none', source: '/srv/data', options: ['bind', 'ro', 'rw', 'rslave'] },
     ] })
     expect(spec.mounts?.map(mount => mount.source)).toEqual(['proc', '/guest/mounts/0', '/guest/mounts/1'])
-    expect(binds).toEqual([['/var/hosts', { readonly: true, recursive: true, follow: false }], ['/srv/data', { readonly: false, recursive: false, follow: true }]])
+    expect(binds).toEqual([['/var/hosts', { readonly: true, readonlyBelow: false, recursive: true, follow: false }], ['/srv/data', { readonly: false, readonlyBelow: false, recursive: false, follow: true }]])
   })
 
   it("takes what the guest has in its own memory from there", () => {

@@ -39,12 +39,15 @@ describe('share', () => {
     expect(steps.at(-1)?.args[3]).toBe(`${state}/share/c1/rootfs`)
   })
 
-  it('makes a read-only bind read-only with everything below it, before the guest can see it', () => {
+  it.each([
+    ['alone', false, [[AT_RECURSIVE, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV], [0, MOUNT_ATTR_RDONLY]]],
+    ['with everything below it', true, [[AT_RECURSIVE, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY], [0, MOUNT_ATTR_RDONLY]]],
+  ])('makes a read-only bind read-only %s, before the guest can see it', (_how, readonlyBelow, expected) => {
     const share = Share.open(state)
     fake.calls = []
-    expect(share.addBind('c1', '/volume/file', { readonly: true, recursive: true })).toBe('/run/kata-ts/share/.binds/0')
-    const set = fake.calls.find(call => call.name === 'mountSetattr' && call.args[1] === `${state}/share.host/.binds/0`)
-    expect(set?.args.slice(2)).toEqual([AT_RECURSIVE, expect.objectContaining({ set: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY })])
+    expect(share.addBind('c1', '/volume/file', { readonly: true, readonlyBelow, recursive: true })).toBe('/run/kata-ts/share/.binds/0')
+    const set = fake.callsOf('mountSetattr').filter(call => call[1] === `${state}/share.host/.binds/0`)
+    expect(set).toEqual(expected.map(([flags, attributes]) => [expect.anything(), expect.anything(), flags, expect.objectContaining({ set: attributes })]))
     expect(fake.names().lastIndexOf('mountSetattr')).toBeLessThan(fake.names().lastIndexOf('moveMount'))
   })
 

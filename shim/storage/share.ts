@@ -25,8 +25,10 @@ const S_IFDIR = 0o040000
 const bindsName = '.binds'
 
 export interface BindOptions {
-  /** Enforced on the host, for everything below the mount too. */
+  /** Enforced on the host. */
   readonly: boolean
+  /** Whether the mounts below a read-only one are read-only too (`rro`); otherwise they stay what they are, as with runc. */
+  readonlyBelow?: boolean
   /** Whether mounts below the source come along. */
   recursive: boolean
   /** Whether mounts that the host makes below the source later come along too (mount propagation HostToContainer). */
@@ -137,7 +139,7 @@ export class Share {
     using from = openSource(source)
     if (this.withGuest) refuseForeign(from)
     const { devMajor, devMinor, ino, mountId } = fstat(from.number, source)
-    const key = JSON.stringify([devMajor, devMinor, ino, mountId, options.readonly, options.recursive, options.follow ?? false])
+    const key = JSON.stringify([devMajor, devMinor, ino, mountId, options.readonly, options.readonlyBelow ?? false, options.recursive, options.follow ?? false])
     const bind = this.#binds.get(key) ?? { name: this.#makeBind(from, options), users: new Set() }
     this.#binds.set(key, bind)
     bind.users.add(containerId)
@@ -212,9 +214,10 @@ export class Share {
   }
 
   /** Gives the prepared mount its attributes, then moves it to where the guest sees it. */
-  #publish(name: string, { readonly, recursive, follow = false }: BindOptions): void {
-    const attributes = this.#attributes | (readonly ? MOUNT_ATTR_RDONLY : 0)
+  #publish(name: string, { readonly, readonlyBelow = false, recursive, follow = false }: BindOptions): void {
+    const attributes = this.#attributes | (readonly && readonlyBelow ? MOUNT_ATTR_RDONLY : 0)
     setMount(AT_FDCWD, this.#host(name), recursive ? AT_RECURSIVE : 0, attributes, follow ? 0 : MS_PRIVATE)
+    if (readonly) setMount(AT_FDCWD, this.#host(name), 0, MOUNT_ATTR_RDONLY, 0)
     check('move_mount', name, sys.moveMount(AT_FDCWD, this.#host(name), AT_FDCWD, `${this.dir}/${name}`, 0))
   }
 }
