@@ -11,6 +11,8 @@ export type GuestPathOf = (source: string, destination: string) => string | unde
 export interface BindSources {
   bind: BindToGuest
   guestPath: GuestPathOf
+  /** Whether the host has mounts below what `bind` gave this path to. */
+  hasMountsBelow: (path: string) => boolean
 }
 
 /** Host file systems that mean the host's kernel: bound into a container they would show another kernel's state. */
@@ -40,7 +42,7 @@ export function rewriteMounts(mounts: readonly Mount[], sources: BindSources): M
   return mounts.map(mount => isBind(mount) ? rewriteBind(mount, sources) : mount)
 }
 
-function rewriteBind(mount: Mount, { bind, guestPath }: BindSources): Mount {
+function rewriteBind(mount: Mount, { bind, guestPath, hasMountsBelow }: BindSources): Mount {
   const { destination, source = '', options = [] } = mount
   if (!source.startsWith('/')) throw new Fault(`bind mount at ${destination} has no absolute source (${JSON.stringify(source)})`)
   const kernelPath = kernelPaths.find(path => isBelow(source, path))
@@ -59,5 +61,10 @@ function rewriteBind(mount: Mount, { bind, guestPath }: BindSources): Mount {
   if (inGuest !== undefined) return { ...mount, source: inGuest }
   const recursive = options.includes('rbind')
   const follow = options.some(option => option === 'slave' || option === 'rslave')
-  return { ...mount, source: bind(source, { ...readonlyness(options), recursive, follow }) }
+  const readonly = readonlyness(options)
+  const path = bind(source, { ...readonly, recursive, follow })
+  // A mount of the host becomes one of the guest when somebody goes there, and takes over what its parent there is
+  // (fs/namespace.c, finish_automount). So the parent is read-only on the host alone, where it is enforced anyway.
+  const onHostAlone = readonly.readonly && !readonly.readonlyBelow && recursive && hasMountsBelow(path)
+  return { ...mount, source: path, ...onHostAlone && { options: options.filter(option => option !== 'ro') } }
 }

@@ -13,7 +13,8 @@ function rewritten(change: Partial<Spec>): { spec: Spec; binds: unknown[]; dropp
   const base: Spec = { ociVersion: '1.1.0', root: { path: 'rootfs', readonly: true }, process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 } } as Spec['process'] & object, linux: { namespaces: namespaces ?? [] } }
   const spec = guestSpec({ ...base, ...change }, {
     rootPath: '/guest/rootfs',
-    bind: (source, options) => { binds.push([source, options]); return `/guest/mounts/${binds.length - 1}` },
+    bind: (source, options) => { binds.push([source, options]); return `/guest/mounts/${source.endsWith('/tree') ? 'tree' : binds.length - 1}` },
+    hasMountsBelow: path => path.endsWith('/tree'),
     guestPath: (_source, destination) => destination === '/dev/shm' ? '/guest/shm' : undefined,
     disks: requestedDisks({ ...base, ...change }.linux ?? {}, device => device.path.startsWith('/dev/host')),
     dropped: what => dropped.push(what),
@@ -34,6 +35,13 @@ describe('guestSpec', () => {
     ] })
     expect(spec.mounts?.map(mount => mount.source)).toEqual(['proc', '/guest/mounts/0', '/guest/mounts/1'])
     expect(binds).toEqual([['/var/hosts', { readonly: true, readonlyBelow: false, recursive: true, follow: false }], ['/srv/data', { readonly: false, readonlyBelow: false, recursive: false, follow: true }]])
+  })
+
+  it.each([
+    [['rbind', 'ro'], ['rbind']], [['rbind', 'rro'], ['rbind', 'rro']], [['bind', 'ro'], ['bind', 'ro']], [['rbind', 'rw'], ['rbind', 'rw']],
+  ])('leaves read-only to the host where mounts below have to stay writable: %j gives %j', (options, expected) => {
+    const { spec } = rewritten({ mounts: [{ destination: '/data', type: 'bind', source: '/srv/tree', options }] })
+    expect(spec.mounts?.map(mount => mount.options)).toEqual([expected])
   })
 
   it("takes what the guest has in its own memory from there", () => {

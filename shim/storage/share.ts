@@ -9,7 +9,7 @@ import { Fault } from '../../native/ts/fault.ts'
 import { Fd, open } from '../../native/ts/fd.ts'
 import { fstat, makeDirectories, makeDirectory, readText, removeDirectory, removeTree } from '../../native/ts/file.ts'
 import { refuseForeign } from './foreign-files.ts'
-import { isKernelFileSystem, kernelMountsBelow } from './kernel-file-systems.ts'
+import { isKernelFileSystem, kernelMountsBelow, mountsBelow } from './kernel-file-systems.ts'
 import { mountAt, parseMount, type MountDescriptor } from './mount.ts'
 
 /** Where the agent mounts the share in the guest. */
@@ -144,6 +144,12 @@ export class Share {
     this.#binds.set(key, bind)
     bind.users.add(containerId)
     return `${this.#seenAt}/${bind.name}`
+  }
+
+  /** Whether mounts of the host lie below a bind that `addBind` gave this path: file systems of their own for the guest. */
+  hasMountsBelow(path: string): boolean {
+    const name = path.slice(this.#seenAt.length)
+    return this.withGuest && mountsBelow(readText('/proc/self/mountinfo'), `${this.dir}${name}`).length > 1
   }
 
   /** Makes the bind of what `from` (borrowed) is; gives its name in the share. */

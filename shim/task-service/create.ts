@@ -124,6 +124,7 @@ function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bund
   const rewritten = guestSpec(withSystemd(spec), {
     rootPath: share.addRootfs(request.id, mounts),
     bind: (source, options) => share.addBind(request.id, source, options),
+    hasMountsBelow: path => share.hasMountsBelow(path),
     sandboxSysctls: sandbox.identity.pod.sysctls,
     // Without a VM the host's memory is the container's, and inotify works.
     guestPath: (source, destination) => hypervisor.ownKernel ? sandbox.volumes.take(request.id, source, destination) : undefined,
