@@ -8,6 +8,7 @@ import { bareBoot } from './bare-boot.ts'
 import { sizes } from './sizes.ts'
 import { execTrue, runTrue, stdoutThroughput } from './client-times.ts'
 import { agentMemory, hostMemory } from './memory.ts'
+import { podFigures, runtimeClassOverhead } from './pods.ts'
 import { Table } from './table.ts'
 import { logLength, readTimelines } from './timeline.ts'
 
@@ -53,10 +54,19 @@ table.add('host PSS per pod: virtiofsd, vsock daemon', 'MiB', { 'kata-ts': [host
 table.add('agent PSS in the guest', 'MiB', { 'kata-ts': [await agentMemory(stack)] }, 'first: ≤ 4')
 for (const { name, mib, promise } of sizes()) table.add(name, 'MiB', { 'kata-ts': [mib] }, promise)
 
+say('pods over CRI')
+const pods = await podFigures(stack, quick ? 2 : 6)
+table.add('pod: RunPodSandbox → container running', 'ms', pods.running)
+table.add('pod: ExecSync true', 'ms', pods.exec)
+table.add('pod: 10 in parallel, all running', 'ms', pods.parallel)
+table.add('pod: host PSS, idle, everything', 'MiB', pods.memory)
+table.add('  beside the guest\'s memory', 'MiB', { 'kata-ts': [pods.overhead.besideGuestMib] })
+table.add('pod: idle CPU of everything', '%', { 'kata-ts': [pods.overhead.idleCpuPercent] })
+
 const timelines = readTimelines(stack, since)
 for (const [phase, samples] of Object.entries(timelines)) table.add(`timeline: exec → ${phase}`, 'ms', { 'kata-ts': samples })
 
 const conditions = `containerd ${version}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, load ${loadavg()[0]?.toFixed(1)}`
-process.stdout.write(`${conditions}\n\n${table.format()}`)
+process.stdout.write(`${conditions}\n\n${table.format()}\n${runtimeClassOverhead(pods.overhead)}\n`)
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ conditions, figures: table.rows }, null, 2)}\n`)
 stack.client.close()

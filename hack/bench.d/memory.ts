@@ -42,11 +42,11 @@ export async function agentMemory(stack: Stack): Promise<number> {
 
 const pssMib = (rollup: string): number => Number(rollup.match(/^Pss:\s+(\d+) kB/m)?.[1]) / 1024
 
-function pids(): number[] {
+export function pids(): number[] {
   return readdirSync('/proc').map(Number).filter(Number.isInteger)
 }
 
-function descendants(root: number): number[] {
+export function descendants(root: number): number[] {
   const parents = new Map<number, number>()
   for (const pid of pids()) {
     try { parents.set(pid, Number(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) . /s, '').split(' ')[0])) } catch { /* ended */ }
