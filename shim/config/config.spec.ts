@@ -10,7 +10,7 @@ const layer = (text: string, path = '/etc/kata-ts/config.toml'): Layer => ({ pat
 describe('configFrom', () => {
   it('is the defaults where nothing is configured', () => {
     const config = configFrom([])
-    expect(config.hypervisor).toMatchObject({ type: 'qemu', machine: 'microvm', memoryMib: 256 })
+    expect(config.hypervisor).toMatchObject({ type: 'qemu', machine: 'auto', memoryMib: 256 })
     for (const [section, keys] of Object.entries(schema)) {
       for (const [name, key] of Object.entries(keys)) {
         expect(key.read(key.fallback), `${section}.${tomlName(name)} allows its own default`).toBe(key.fallback)
@@ -34,7 +34,7 @@ describe('configFrom', () => {
     ['[hypervisor]\nmemory_mib = 8', '/etc/kata-ts/config.toml: hypervisor.memory_mib = 8 is not allowed; it must be a whole number from 64 to 1048576'],
     ['[hypervisor]\nmemory_mib = "512"', 'hypervisor.memory_mib = "512" is not allowed'],
     ['[hypervisor]\nvcpus = 1.5', 'hypervisor.vcpus = 1.5 is not allowed'],
-    ['[hypervisor]\nmachine = "pc"', 'hypervisor.machine = "pc" is not allowed; it must be "microvm", "q35"'],
+    ['[hypervisor]\nmachine = "pc"', 'hypervisor.machine = "pc" is not allowed; it must be "auto", "microvm", "q35"'],
     ['[guest]\nkernel = "vmlinux"', 'guest.kernel = "vmlinux" is not allowed; it must be an absolute path'],
     ['[guest]\nkernel = "/a,b"', 'guest.kernel = "/a,b" is not allowed'],
     ['[guest]\nkernel_params = "a\\nb"', 'guest.kernel_params = "a\\nb" is not allowed'],
@@ -59,7 +59,7 @@ describe('configFrom', () => {
       const last = Object.assign({}, ...layers) as Partial<(typeof layers)[number]> // Object.assign of unknown many gives any
       expect(config.hypervisor.memoryMib).toBe(last.memory_mib ?? 256)
       expect(config.hypervisor.vcpus).toBe(last.vcpus ?? 1)
-      expect(config.hypervisor.machine).toBe(last.machine ?? 'microvm')
+      expect(config.hypervisor.machine).toBe(last.machine ?? 'auto')
       expect(config.hypervisor.sandbox).toBe(last.sandbox ?? true)
       expect(config.guest.kernelParams).toBe(last.kernel_params ?? '')
     }))

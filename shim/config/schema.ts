@@ -80,7 +80,7 @@ export const schema = {
   hypervisor: {
     type: oneOf('qemu', ['qemu', 'none'], 'what runs a sandbox: a QEMU microVM, or "none", the agent on the host without a VM'),
     path: program('qemu-system-x86_64', 'the VMM'),
-    machine: oneOf('microvm', ['microvm', 'q35'], 'QEMU machine type; microvm boots faster, q35 resizes memory'),
+    machine: oneOf('auto', ['auto', 'microvm', 'q35'], 'QEMU machine type; auto: q35, whose memory can be resized, for pods, and microvm, which boots faster, for a container alone'),
     accelerator: oneOf('auto', ['auto', 'kvm', 'tcg'], 'auto: KVM where a trial guest runs, otherwise TCG with a warning'),
     cpu: text('', 'QEMU CPU model; empty: host under KVM, max under TCG'),
     // Below 64 MiB a kernel may end without a word: the limit is the place where the cause can be told.

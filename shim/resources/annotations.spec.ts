@@ -48,6 +48,14 @@ describe('annotations', () => {
     expect(() => applied(enable, { [key]: value })).toThrow(message)
   })
 
+  it('leave the machine to what the sandbox is', () => {
+    const machine = (annotations: Record<string, string>, isPod?: boolean) => sandboxConfig(node([]), annotations, noLimits, isPod).config.hypervisor.machine
+    expect([machine({}), machine({ 'io.kubernetes.cri.container-type': 'sandbox' }), machine({}, true)]).toEqual(['microvm', 'q35', 'q35'])
+    const small = { ...noLimits, memoryBytes: 1 << 20 }
+    expect([false, true].map(isPod => sandboxConfig(node([]), {}, small, isPod).config.hypervisor.memoryMib)).toEqual([256, 98])
+    expect(sandboxConfig(node([], '[hypervisor]\nmachine = "microvm"\n'), {}, noLimits, true).config.hypervisor.machine).toBe('microvm')
+  })
+
   it('never pass the operator\'s own maximum', () => {
     expect(() => applied([...annotatable], { 'hypervisor.memory_mib': '1024' }, '[hypervisor]\nmax_memory_mib = 512\n')).toThrow('more than this node allows, which is 512')
   })

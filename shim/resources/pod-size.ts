@@ -79,8 +79,8 @@ export class PodSize {
     const most = possibleVcpus(this.#first.vcpus, hypervisor)
     if (vcpus > most) notes.push(`the CPU limit asks for ${vcpus} vCPUs; this VM can have ${most}, a new one more`)
     return {
-      // A VM that began with the default serves containers without limits, too.
-      memoryMib: this.#pod.memoryBytes > 0 ? memoryMib : Math.max(memoryMib, this.#first.memoryMib),
+      // What it booted with cannot be taken out. What nobody uses of that goes back to the host all the same (the balloon reports free pages).
+      memoryMib: Math.max(memoryMib, this.#first.memoryMib),
       vcpus: this.#pod.cpus > 0 ? Math.min(vcpus, most) : Math.min(Math.max(vcpus, this.#first.vcpus), most),
       notes,
     }

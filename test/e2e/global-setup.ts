@@ -15,6 +15,8 @@ export default function setup(): () => void {
 /** The directories above the cgroups of the specs' cgroupsPath: runc makes them and leaves them. rmdir takes only empty ones. */
 function removeParentCgroups(): void {
   for (const parent of ['', ...readdirSync('/sys/fs/cgroup')]) {
-    try { rmdirSync(`/sys/fs/cgroup/${parent}/e2e`) } catch { /* absent, or still in use by a stack that stays up */ }
+    for (const name of ['e2e', 'e2e-pods']) {
+      try { rmdirSync(`/sys/fs/cgroup/${parent}/${name}`) } catch { /* absent, or still in use by a stack that stays up */ }
+    }
   }
 }

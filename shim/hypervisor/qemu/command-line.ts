@@ -42,6 +42,8 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     '-display', 'none',
     ...(hypervisor.sandbox ? ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'] : []),
     '-machine', `${machine(hypervisor.machine)},memory-backend=mem`,
+    // Devices come and go by the root ports' own hot-plug, as with microvm: ACPI's, q35's default, would disable that.
+    ...(hypervisor.machine === 'q35' ? ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'] : []),
     '-accel', accelerator.kind === 'kvm' ? 'kvm' : 'tcg,thread=multi',
     '-cpu', hypervisor.cpu || (accelerator.kind === 'kvm' ? 'host' : 'max'),
     // All that it may ever have: which of them are used is the guest's business (maxcpus, then the agent).
@@ -56,6 +58,8 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     '-chardev', `socket,id=qmp,fd=${parts.qmpFd}`, '-mon', 'chardev=qmp,mode=control',
     '-chardev', `socket,id=console,fd=${parts.consoleFd}`, '-serial', 'chardev:console',
     '-device', 'virtio-rng-pci',
+    // Memory that the guest frees goes back to the host.
+    '-device', 'virtio-balloon-pci,free-page-reporting=on',
     ...memoryDeviceArguments(memory),
     ...vsockDevice(parts.vsock),
     '-chardev', `socket,id=fs,fd=${parts.fsFd}`, '-device', `vhost-user-fs-pci,chardev=fs,tag=${shareTag}`,
@@ -87,8 +91,9 @@ export function kernelCommandLine({ guest, hypervisor, room, accelerator, verbos
   return words.join(' ')
 }
 
+/** `auto` is the caller's to decide (resources/sandbox-config.ts); undecided it is the one that boots faster. */
 function machine(type: Config['hypervisor']['machine']): string {
-  return type === 'microvm' ? 'microvm,pcie=on' : 'q35'
+  return type === 'q35' ? 'q35' : 'microvm,pcie=on'
 }
 
 function vsockDevice(vsock: VsockDevice): string[] {

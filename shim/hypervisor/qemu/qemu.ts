@@ -122,8 +122,8 @@ export class Qemu implements Hypervisor {
     if (vcpus > this.#room.possibleVcpus) throw new Fault(`the VM cannot have ${vcpus} vCPUs: it was made for ${this.#room.possibleVcpus}`)
     const { memoryMib: bootMib, machine } = this.config.hypervisor
     // It has what it booted with, and cannot give that back.
-    if (!this.#memory || memoryMib <= bootMib && machine === 'microvm') return { vcpus, memoryMib: bootMib }
-    if (machine === 'microvm') throw new Fault(`the VM cannot grow from ${bootMib} to ${memoryMib} MiB: its machine type is microvm`, { fix: 'set hypervisor.machine = "q35" for pods that are resized' })
+    if (!this.#memory || memoryMib <= bootMib && machine !== 'q35') return { vcpus, memoryMib: bootMib }
+    if (machine !== 'q35') throw new Fault(`the VM cannot grow from ${bootMib} to ${memoryMib} MiB: its machine type is microvm`, { fix: 'set hypervisor.machine = "q35" for pods that are resized' })
     return { vcpus, memoryMib: await this.#unlessBroken(this.#memory.resize(memoryMib)) }
   }
 

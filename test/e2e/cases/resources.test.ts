@@ -81,3 +81,39 @@ forEachLane('resources', (lane) => {
     expect(table).toMatch(/pids\.current\s+[1-9]/)
   })
 })
+
+forEachLane('resources of a VM', (lane) => {
+  let stack: Stack
+  beforeAll(() => { stack = Stack.open(lane.containerd) })
+  afterAll(() => stack.client.close())
+
+  it('sets huge pages aside for a container that asks for them, and says when there is no room', async () => {
+    const asking = (mib: number): Promise<Container> => Container.create(stack, lane, {
+      spec: (spec) => { spec.linux.resources['hugepageLimits'] = [{ pageSize: '2MB', limit: mib * mebibyte }] },
+    })
+    const container = await asking(16)
+    await container.start()
+    expect(await container.shell('grep HugePages_Total /proc/meminfo; cat /sys/fs/cgroup/hugetlb.2MB.max')).toMatch(new RegExp(`^HugePages_Total: *8\n${16 * mebibyte}\n$`))
+    await expect(asking(1 << 20)).rejects.toThrow(/huge pages of 2MB were asked for, and the guest's memory has room for \d+/)
+  })
+
+  it('is as large as the container\'s limits ask for', async () => {
+    const container = await Container.create(stack, lane, {
+      spec: (spec) => {
+        spec.linux.resources['memory'] = { limit: 400 * mebibyte }
+        spec.linux.resources['cpu'] = { quota: 150_000, period: 100_000 }
+      },
+    })
+    await container.start()
+    expect(await container.shell('nproc')).toBe('2\n')
+    expect(Number(/^MemTotal: +(\d+)/.exec(await container.shell('cat /proc/meminfo'))?.[1])).toBeGreaterThan(400 * 1024)
+  })
+
+  it('refuses a limit that the VM cannot grow to, with the way out, and keeps the old one', async () => {
+    const container = await Container.create(stack, lane, { spec: (spec) => { spec.linux.resources['memory'] = { limit: 48 * mebibyte } } })
+    await container.start()
+    await expect(stack.client.call('tasks.Update', { container_id: container.containerId, resources: json('LinuxResources', { memory: { limit: 1024 * mebibyte } }) }))
+      .rejects.toThrow(/cannot grow from 256 to \d+ MiB: its machine type is microvm; set hypervisor.machine = "q35"/)
+    expect(await container.shell('cat /sys/fs/cgroup/memory.max')).toBe(`${48 * mebibyte}\n`)
+  })
+}, { runtime: 'kata-ts', reason: 'the VM is what is looked at' })
