@@ -42,7 +42,7 @@ export interface EquipmentPlace {
  */
 export function equip(pod: PodDescription, place: EquipmentPlace): Equipment {
   const { sandboxId, nodeConfig, stateDir, journal, log, timeline } = place
-  const { config, notes } = sandboxConfig(nodeConfig, pod.annotations, pod.limits)
+  const { config, notes } = sandboxConfig(nodeConfig, pod.annotations, pod.limits, pod.lifetime === 'sandbox-api' || undefined)
   const withGuest = config.hypervisor.type !== 'none'
   for (const note of notes) log.warn(note)
   const undo: (() => void)[] = []
