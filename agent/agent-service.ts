@@ -1,6 +1,6 @@
 import type { AgentDefinition } from '../protocol/gen/agent.ts'
 import type { Handlers } from '../protocol/ttrpc/service.ts'
-import { createSandbox, destroySandbox, setClock } from './rpc/sandbox.ts'
+import { createSandbox, destroySandbox, setClock, updateNetwork } from './rpc/sandbox.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 
 /**
@@ -26,6 +26,7 @@ export function agentService(sandbox: Sandbox): Handlers<typeof AgentDefinition>
     signalProcess: async (request, context) => (await load()).signalProcess(request, context),
     resizePty: async (request, context) => (await load()).resizePty(request, context),
     closeStdin: async (request, context) => (await load()).closeStdin(request, context),
+    updateNetwork: request => updateNetwork(sandbox, request),
     connectPort: async request => (await import('./rpc/port.ts')).connectPort(sandbox, request),
     closePortInput: async request => (await import('./rpc/port.ts')).closePortInput(sandbox, request),
     releaseDisk: async (request, context) => (await load()).releaseDisk(request, context),

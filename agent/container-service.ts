@@ -12,7 +12,7 @@ import { releaseDisk } from './sandbox/disk.ts'
 import { removeVolume, setVolume } from './sandbox/volume.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
 
-export type ContainerService = Omit<Handlers<typeof AgentDefinition>, 'createSandbox' | 'destroySandbox' | 'connectPort' | 'closePortInput' | 'events' | 'setClock'>
+export type ContainerService = Omit<Handlers<typeof AgentDefinition>, 'createSandbox' | 'destroySandbox' | 'updateNetwork' | 'connectPort' | 'closePortInput' | 'events' | 'setClock'>
 
 /** The RPCs about containers and processes, and where each is done. */
 export function containerService(sandbox: Sandbox): ContainerService {

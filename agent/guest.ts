@@ -77,7 +77,7 @@ function prepareParts(): AgentParts {
     prepareMachine: prepareGuest,
     prepareNetwork: async interfaces => {
       const { setUpNetwork } = await import('./sandbox/network.ts')
-      setUpNetwork(interfaces)
+      await setUpNetwork(interfaces)
     },
     releaseMachine: releaseGuest,
     prepareContainers: async () => {

@@ -3,7 +3,7 @@ import {
   AgentDefinition, type ClosePortInputRequest, type CloseStdinRequest, type ConnectPortRequest, type ContainerRequest, type CreateContainerRequest, type CreateSandboxRequest,
   type CreateSandboxResponse, type DeleteContainerRequest, type Event, type ExecProcessRequest, type ResizePtyRequest,
   type ResizeSandboxRequest, type ResizeSandboxResponse,
-  type SetVolumeRequest, type SignalProcessRequest, type StatsContainerResponse, type UpdateContainerRequest,
+  type SetVolumeRequest, type SignalProcessRequest, type StatsContainerResponse, type UpdateContainerRequest, type UpdateNetworkRequest,
 } from '../protocol/gen/agent.ts'
 import { connect, createClient } from '../protocol/ttrpc/client.ts'
 import { Code, RpcError } from '../protocol/ttrpc/status.ts'
@@ -102,6 +102,10 @@ export class AgentClient {
 
   async closeStdin(request: CloseStdinRequest): Promise<void> {
     await bounded('CloseStdin', limitsMs.change, options => this.#client.closeStdin(request, options))
+  }
+
+  async updateNetwork(request: UpdateNetworkRequest): Promise<void> {
+    await bounded('UpdateNetwork', limitsMs.create, options => this.#client.updateNetwork(request, options))
   }
 
   async connectPort(request: ConnectPortRequest): Promise<void> {

@@ -81,6 +81,7 @@ export class AgentDouble {
       signalProcess: () => ({}),
       resizePty: () => ({}),
       closeStdin: () => ({}),
+      updateNetwork: () => ({}),
       connectPort: () => ({}),
       closePortInput: () => ({}),
       releaseDisk: () => ({}),

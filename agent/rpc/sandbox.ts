@@ -1,6 +1,6 @@
 import { story } from '../../native/ts/fault.ts'
 import { readText } from '../../native/ts/file.ts'
-import type { CreateSandboxRequest, CreateSandboxResponse, SetClockRequest } from '../../protocol/gen/agent.ts'
+import type { CreateSandboxRequest, CreateSandboxResponse, SetClockRequest, UpdateNetworkRequest } from '../../protocol/gen/agent.ts'
 import { setClock as setGuestClock } from '../sandbox/clock.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import { agentStartNs, boottimeNs } from '../start-time.ts'
@@ -38,6 +38,12 @@ export async function destroySandbox(sandbox: Sandbox): Promise<object> {
     complain(cause)
   }
   end('the sandbox was destroyed')
+  return {}
+}
+
+/** UpdateNetwork. */
+export async function updateNetwork(sandbox: Sandbox, { interfaces }: UpdateNetworkRequest): Promise<object> {
+  if (interfaces.length > 0) await sandbox.parts.prepareNetwork(interfaces)
   return {}
 }
 

@@ -1,5 +1,6 @@
 import * as sys from 'native:sys'
 import { AT_FDCWD, O_TRUNC, O_WRONLY } from '../../native/ts/constants/fcntl.ts'
+import { sleep } from '../../native/ts/clock.ts'
 import { E, errnoName, SysError } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { RtNetlink } from '../../native/ts/rtnetlink.ts'
@@ -12,17 +13,22 @@ import { routeAdd } from '../../protocol/netlink/route.ts'
 import { type Change, NetlinkSession } from '../../protocol/netlink/session.ts'
 import { invalid } from '../refusal.ts'
 
+/** A hot-plugged device is found by the guest's kernel within a second, emulated and on a loaded host as well. */
+const deviceLimitMs = 15_000
+const pollMs = 10
+
 /**
  * Gives the VM's network devices the names, addresses, routes and neighbours that the pod's interfaces have on the host:
  *
  *   names ─▶ links up ─▶ addresses ─▶ routes on the link ─▶ routes through gateways ─▶ neighbours
  *
- * Every address is usable when this is back. Throws Fault, SysError or NetlinkRefusal.
+ * A device that was just plugged in may take a moment to appear: it is waited for. Every address is usable when this is back.
+ * Rejects with Fault, SysError or NetlinkRefusal.
  */
-export function setUpNetwork(interfaces: readonly NetworkInterface[]): void {
+export async function setUpNetwork(interfaces: readonly NetworkInterface[]): Promise<void> {
   using socket = new RtNetlink()
   const session = new NetlinkSession(socket, errnoName)
-  const pairs = pair(interfaces, readLinks(session))
+  const pairs = await findDevices(interfaces, session)
   session.change(...freeNames(pairs))
   for (const { settings, link } of pairs) {
     setIpv6(link.name, settings.ipv6Disabled)
@@ -45,21 +51,34 @@ interface Pair {
   link: LinkInfo
 }
 
+/** The interfaces with their devices. */
+async function findDevices(interfaces: readonly NetworkInterface[], session: NetlinkSession): Promise<Pair[]> {
+  for (const { name, mac } of interfaces) if (mac.length !== 6) throw invalid(`interface ${name}: a MAC address of ${mac.length} bytes`)
+  for (let waitedMs = 0; ; waitedMs += pollMs) {
+    const { pairs, missing } = pair(interfaces, readLinks(session))
+    if (!missing) return pairs
+    if (waitedMs >= deviceLimitMs) throw new Fault(`interface ${missing.name}: the VM has no network device with the address ${formatMac(missing.mac)}`)
+    await sleep(pollMs)
+  }
+}
+
 function readLinks(session: NetlinkSession): LinkInfo[] {
   return session.ask('dump of links', linkDump).flatMap(answer => (answer.kind === 'link' && answer.link.isEthernet ? [answer.link] : []))
 }
 
-/** Each interface with its device. */
-function pair(interfaces: readonly NetworkInterface[], links: readonly LinkInfo[]): Pair[] {
+/** Each interface with its device, and the first that has none. */
+function pair(interfaces: readonly NetworkInterface[], links: readonly LinkInfo[]): { pairs: Pair[]; missing: NetworkInterface | undefined } {
   const free = [...links].sort((a, b) => a.index - b.index)
-  return interfaces.map(settings => {
-    if (settings.mac.length !== 6) throw invalid(`interface ${settings.name}: a MAC address of ${settings.mac.length} bytes`)
+  const pairs: Pair[] = []
+  let missing: NetworkInterface | undefined
+  for (const settings of interfaces) {
     const mac = formatMac(settings.mac)
     const at = free.findIndex(link => link.mac === mac)
     const [link] = at < 0 ? [] : free.splice(at, 1)
-    if (!link) throw new Fault(`interface ${settings.name}: the VM has no network device with the address ${mac}`)
-    return { settings, link }
-  })
+    if (link) pairs.push({ settings, link })
+    else missing ??= settings
+  }
+  return { pairs, missing }
 }
 
 /** Names are wanted that another device has yet: those move out of the way first. */

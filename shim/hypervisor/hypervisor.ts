@@ -68,7 +68,7 @@ export interface Nic {
 }
 
 /** What can be plugged into a running VM. */
-export type Device = Disk
+export type Device = Disk | Nic
 
 /** A disk: a block device or a regular file of the host. */
 export interface Disk {

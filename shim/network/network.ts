@@ -10,27 +10,49 @@ import type { Nic } from '../hypervisor/hypervisor.ts'
 import type { Journal } from '../journal.ts'
 import type { Log } from '../log.ts'
 import { type PodInterface, readInterfaces } from './interfaces.ts'
+import { LateInterfaces, type LatePorts } from './late.ts'
 import { Netns } from './netns.ts'
 import { addRedirects, removeRedirect } from './redirect.ts'
 import { PortForward, type PortForwardPorts } from './port-forward.ts'
 import { openTap } from './tap.ts'
+import { NetworkWatch } from './watch.ts'
 
 /** A PCI bus has 32 places, and other devices need some. */
 const maxInterfaces = 16
+
+/** What has changed in the namespace since it was last looked at. */
+export interface NetworkChange {
+  /** Their taps are the caller's. */
+  added: Nic[]
+  /** Ids of NICs whose interface is gone. */
+  removed: string[]
+  /** Whether the guest is to be told anything. */
+  isChanged: boolean
+}
+
+interface Connected extends PodInterface {
+  id: string
+}
 
 /**
  * The pod's network: what CNI made in the namespace, brought to the VM.
  *
  *   connect: a tap beside each interface, packets redirected ─▶ (the VMM has the taps) ─▶ close
+ *                                     follow: the same for what comes later ─┘
  *
  * A tap goes with its last descriptor, so what needs removal is the redirect at CNI's interface: journaled, since it
  * outlives a killed shim. Close it after the VM.
  */
 export class Network {
-  readonly #connected: PodInterface[] = []
+  #connected: Connected[] = []
+  #lastId = -1
+  #watch: NetworkWatch | undefined
+  #late: LateInterfaces | undefined
+  /** Of the VMM, where the pod was given none: networks are then added to whatever namespace the sandbox's process is in. */
+  #isVmms = false
 
   /** Takes ownership of `netns`. Makes nothing. */
-  constructor(private readonly netns: Netns, private readonly journal: Journal, private readonly log: Log) {}
+  constructor(private netns: Netns | undefined, private readonly journal: Journal, private readonly log: Log) {}
 
   /** What the guest is to be told of the connected interfaces. */
   get interfaces(): NetworkInterface[] {
@@ -38,28 +60,54 @@ export class Network {
   }
 
   /**
-   * Makes taps and redirects; the caller owns the descriptors of the taps. None where the namespace has no interface but
-   * loopback. Throws Fault, SysError or NetlinkRefusal; close() undoes what was done until then.
+   * Makes taps and redirects; the caller owns the descriptors of the taps. None where there is no namespace, or no interface but
+   * loopback in it. Throws Fault, SysError or NetlinkRefusal; close() undoes what was done until then.
    */
   connect(): Nic[] {
-    return this.netns.run(() => {
+    const { netns } = this
+    // Watched before it is read: what comes between is not lost.
+    if (netns) this.#watch ??= netns.run(() => new NetworkWatch())
+    return netns ? this.scan().added : []
+  }
+
+  /** Compares the namespace with what is connected, and connects what is new. Throws as connect() does. */
+  scan(): NetworkChange {
+    const { netns } = this
+    if (!netns) return { added: [], removed: [], isChanged: false }
+    return netns.run(() => {
       using socket = new RtNetlink()
       const session = new NetlinkSession(socket, errnoName)
       const found = readInterfaces(session, what => this.log.warn(`the guest does not get ${what}`))
-      if (found.length > maxInterfaces) throw new Fault(`${this.netns.path} has ${found.length} interfaces; a VM takes ${maxInterfaces}`)
-      const nics: Nic[] = []
-      try {
-        for (const each of found) nics.push(this.#connectOne(session, each))
-      } catch (error) {
-        for (const nic of nics) nic.tap.close()
-        throw error
-      }
-      return nics
+      if (found.length > maxInterfaces) throw new Fault(`${netns.path} has ${found.length} interfaces; a VM takes ${maxInterfaces}`)
+      const gone = this.#connected.filter(each => !found.some(({ link }) => link.index === each.link.index))
+      this.#connected = this.#connected.filter(each => !gone.includes(each))
+      const isChanged = this.#takeSettings(found)
+      const added = this.#connectAll(session, netns, found.filter(({ link }) => !this.#connected.some(each => each.link.index === link.index)))
+      return { added, removed: gone.map(each => each.id), isChanged: isChanged || added.length > 0 }
     })
+  }
+
+  /**
+   * From now on what changes in the namespace changes in the guest. `vmmPid`: whose namespace counts where the pod was given none.
+   * Throws Fault or SysError.
+   */
+  follow(vmmPid: number, ports: LatePorts): void {
+    if (!this.netns) {
+      this.netns = Netns.open(`/proc/${vmmPid}/ns/net`)
+      this.#isVmms = true
+      this.#watch = this.netns.run(() => new NetworkWatch())
+    }
+    if (this.#watch) this.#late = new LateInterfaces(this, this.#watch, ports, this.log)
+  }
+
+  /** Resolves when the guest has what the namespace has now; rejects when it cannot be given that. */
+  async refresh(): Promise<void> {
+    await this.#late?.refresh()
   }
 
   /** Brings connections to the namespace's loopback to the guest's; the caller owns the result. Undefined, and told, where the host's kernel cannot. */
   forwardPorts(ports: Omit<PortForwardPorts, 'log'>): PortForward | undefined {
+    if (!this.netns || this.#isVmms) return undefined
     try {
       return new PortForward(this.netns, { ...ports, log: this.log })
     } catch (error) {
@@ -68,13 +116,22 @@ export class Network {
     }
   }
 
+  /** Takes back the redirects of NIC `id`, which the VM could not be given. */
+  drop(id: string): void {
+    const dropped = this.#connected.filter(each => each.id === id)
+    this.#connected = this.#connected.filter(each => each.id !== id)
+    if (this.netns) removeRedirects(this.netns, dropped.map(each => each.link))
+  }
+
   /** Removes the redirects. Idempotent. Throws NetlinkRefusal or SysError. */
   close(): void {
+    this.#watch?.[Symbol.dispose]()
+    const { netns } = this
     const connected = this.#connected.splice(0)
     try {
-      if (connected.length > 0) removeRedirects(this.netns, connected.map(each => each.link))
+      if (netns && connected.length > 0) removeRedirects(netns, connected.map(each => each.link))
     } finally {
-      this.netns[Symbol.dispose]()
+      netns?.[Symbol.dispose]()
     }
   }
 
@@ -82,7 +139,30 @@ export class Network {
     this.close()
   }
 
-  #connectOne(session: NetlinkSession, pod: PodInterface): Nic {
+  /** Notes what is new about connected interfaces; whether anything is. */
+  #takeSettings(found: readonly PodInterface[]): boolean {
+    let isChanged = false
+    for (const each of this.#connected) {
+      const now = found.find(({ link }) => link.index === each.link.index)
+      if (!now || JSON.stringify(now.settings) === JSON.stringify(each.settings)) continue
+      each.settings = now.settings
+      isChanged = true
+    }
+    return isChanged
+  }
+
+  #connectAll(session: NetlinkSession, netns: Netns, pods: readonly PodInterface[]): Nic[] {
+    const nics: Nic[] = []
+    try {
+      for (const each of pods) nics.push(this.#connectOne(session, netns, each))
+      return nics
+    } catch (error) {
+      for (const nic of nics) nic.tap.close()
+      throw error
+    }
+  }
+
+  #connectOne(session: NetlinkSession, netns: Netns, pod: PodInterface): Nic {
     const { link } = pod
     const { fd, name } = openTap()
     try {
@@ -90,13 +170,14 @@ export class Network {
       // The host's stack has nothing to say on it: a router solicitation of its own would reach the guest.
       sys.writeFile(AT_FDCWD, `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1', O_WRONLY | O_TRUNC, 0)
       session.change({ what: `${name} up`, message: sequence => linkSet(index, { up: true, ...(link.mtu !== undefined && { mtu: link.mtu }) }, sequence) })
-      this.journal.record({ kind: 'redirect', path: this.netns.path, inode: this.netns.inode, index: link.index, name: link.name })
-      this.#connected.push(pod)
+      this.journal.record({ kind: 'redirect', path: netns.path, inode: netns.inode, index: link.index, name: link.name })
+      const id = `net${++this.#lastId}`
+      this.#connected.push({ ...pod, id })
       addRedirects(session, link, { index, name })
-      return { kind: 'nic', id: `net${this.#connected.length - 1}`, tap: fd, mac: link.mac ?? '', mtu: link.mtu ?? 0 }
+      return { kind: 'nic', id, tap: fd, mac: link.mac ?? '', mtu: link.mtu ?? 0 }
     } catch (cause) {
       fd.close()
-      throw new Fault(`interface ${link.name} of ${this.netns.path} cannot be connected to the VM`, { cause })
+      throw new Fault(`interface ${link.name} of ${netns.path} cannot be connected to the VM`, { cause })
     }
   }
 }

@@ -181,6 +181,10 @@ export class Sandbox {
       await Promise.race([agent.createSandbox(this.#request()), this.#vmmDeath()])
       timeline.mark('sandbox')
       if (!this.#is('booting')) throw new Fault('the sandbox was shut down while it started')
+      network?.follow(hypervisor.pid, {
+        attach: nic => hypervisor.attach(nic),
+        update: interfaces => agent.updateNetwork({ interfaces }),
+      })
       this.#forwarding = network?.forwardPorts({ agent, dial: port => hypervisor.connect(port), nextStreamId: this.nextStreamId })
       if (this.#forwarding) owner.own('port forwarding', this.#forwarding)
       this.#owner = owner.move()

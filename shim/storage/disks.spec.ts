@@ -12,6 +12,7 @@ class Vm {
   refuses = false
   readonly disks = new Disks({
     attach: async (device: Device) => {
+      if (device.kind !== 'disk') throw new Error(`no disk: ${device.kind}`)
       this.told.push(`attach ${device.file.what} ${device.readonly ? 'ro' : 'rw'}`)
       if (this.refuses) throw new Error('no slot')
       return { pciPath: '10.0/00.0', detach: async () => { this.told.push('detach') } }

@@ -73,6 +73,8 @@ export async function create(context: TaskContext, request: CreateTaskRequest): 
   const disks = guest ? await sandbox.disks.takeAll(guest.disks, shared) : []
   await sandbox.volumes.bring(container.id, agent)
   await runHooks(container.hooks.create, 'createRuntime', hookState(container, 'creating'))
+  // Hooks may have made the container's network (docker, nerdctl).
+  await sandbox.ports.network?.refresh()
   if (guest) await createInGuest(sandbox, agent, container, { ...guest, pluggedIn: disks, terminal: request.terminal })
   owner.move()
   sandbox.ports.timeline.mark('create')

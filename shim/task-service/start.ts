@@ -15,6 +15,8 @@ export async function start(context: TaskContext, request: StartRequest): Promis
 async function startInit({ sandbox, events }: TaskContext, container: Container): Promise<void> {
   const { init } = container
   const agent = await sandbox.agent()
+  // A client may have made the container's network after Create (docker since 25).
+  await sandbox.ports.network?.refresh()
   init.stdio.stdin?.start()
   init.starting()
   try {

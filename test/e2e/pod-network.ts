@@ -65,11 +65,19 @@ export class PodNetwork {
 export class Pod {
   readonly path: string
 
-  constructor(private readonly stack: Stack, readonly netns: string) {
+  constructor(private readonly stack: Stack, readonly netns: string, isOurs = true) {
     this.path = `/run/netns/${netns}`
     onTestFinished(() => { inStack(stack, ['sh', '-c', `! [ -e ${this.path} ] || ip netns delete ${netns}`]) })
+    if (!isOurs) return
     inStack(stack, ['ip', 'netns', 'add', netns])
     this.ip('link', 'set', 'lo', 'up')
+  }
+
+  /** The namespace that a process is in. */
+  static ofProcess(stack: Stack, pid: number): Pod {
+    const name = `e2e-pid-${pid}`
+    inStack(stack, ['ip', 'netns', 'attach', name, String(pid)])
+    return new Pod(stack, name, false)
   }
 
   addInterface(network: PodNetwork, { name = 'eth0', mtu, addresses, mac }: InterfaceOptions): void {

@@ -53,6 +53,23 @@ describe('HotPlug', () => {
     expect(qmp.arguments[1]).toMatchObject({ 'driver': 'file', 'read-only': false })
   })
 
+  it('plugs a NIC in by its tap\'s descriptor, and takes its backend away with it', async () => {
+    const nic = { kind: 'nic', id: 'net0', tap: new Fd(Number(sys.eventfd(0, 0)), 'tap'), mac: '02:00:00:00:00:01', mtu: 1450 } as const
+    const attached = await plug.attach(nic)
+    expect(qmp.asked).toEqual(['getfd', 'netdev_add', 'device_add'])
+    expect(qmp.arguments[1]).toEqual({ type: 'tap', id: 'hot1-net', fd: 'hot1-tap' })
+    expect(qmp.arguments[2]).toMatchObject({ driver: 'virtio-net-pci', netdev: 'hot1-net', mac: nic.mac, host_mtu: 1450, romfile: '', bus: 'port0' })
+    plug.deviceDeleted({ device: 'hot1' })
+    await attached.detach()
+    expect(qmp.asked.slice(3)).toEqual(['netdev_del'])
+  })
+
+  it('gives a NIC to the host\'s kernel where that takes it', async () => {
+    fake.put('/dev/vhost-net', '')
+    await plug.attach({ kind: 'nic', id: 'net0', tap: new Fd(Number(sys.eventfd(0, 0)), 'tap'), mac: '02:00:00:00:00:01', mtu: 0 })
+    expect(qmp.arguments.find(args => args.type === 'tap')).toMatchObject({ vhost: true, vhostfd: 'hot1-vhost' })
+  })
+
   it('says that no slot is left', async () => {
     await plug.attach(disk())
     await expect(plug.attach(disk())).rejects.toThrow('all 1 hot-plug slots of the VM are taken; raise hypervisor.hot_plug_slots')

@@ -1,8 +1,9 @@
-import { duplicate } from '../../../native/ts/fd.ts'
+import { duplicate, type Fd } from '../../../native/ts/fd.ts'
 import { within } from '../../../native/ts/clock.ts'
 import { Fault } from '../../../native/ts/fault.ts'
 import { Owner } from '../../../native/ts/owner.ts'
-import type { Attachment, Device, Disk } from '../hypervisor.ts'
+import type { Attachment, Device, Disk, Nic } from '../hypervisor.ts'
+import { openVhost } from './nic.ts'
 import type { Qmp } from './qmp.ts'
 import type { RootPorts } from './root-ports.ts'
 
@@ -15,6 +16,7 @@ const unplugLimitMs = 15_000
  * Devices in a running QEMU, over QMP:
  *
  *   attach   add-fd (the descriptor travels with it) ─▶ blockdev-add /dev/fdset/<n> ─▶ device_add on a free root port
+ *   attach   getfd (tap, vhost-net) ─▶ netdev_add ─▶ device_add on a free root port
  *   detach   (device_del, unless the guest has ejected it) ─▶ DEVICE_DELETED ─▶ blockdev-del ─▶ remove-fd
  *
  * QEMU is unprivileged and opens nothing itself.
@@ -51,7 +53,7 @@ export class HotPlug {
 
   /** What the device stands on in QEMU, owed to `owner`; gives the driver of the device and its properties. */
   #addBackend(id: string, device: Device, owner: Owner): Promise<Record<string, unknown>> {
-    return this.#addDisk(id, device, owner)
+    return device.kind === 'nic' ? this.#addNic(id, device, owner) : this.#addDisk(id, device, owner)
   }
 
   async #addDisk(id: string, disk: Disk, owner: Owner): Promise<Record<string, unknown>> {
@@ -66,6 +68,20 @@ export class HotPlug {
     })
     owner.defer('disk in QEMU', () => this.#command('blockdev-del', { 'node-name': node }))
     return { driver: 'virtio-blk-pci', drive: node }
+  }
+
+  async #addNic(id: string, nic: Nic, owner: Owner): Promise<Record<string, unknown>> {
+    const netdev = `${id}-net`
+    const give = async (name: string, fd: Fd): Promise<string> => {
+      await within(this.qmp.executeWithFd('getfd', fd, { fdname: name }), commandLimitMs, 'QMP getfd')
+      return name
+    }
+    const backend = { type: 'tap', id: netdev, fd: await give(`${id}-tap`, duplicate(nic.tap.number, nic.tap.what)) }
+    const vhost = openVhost()
+    // netdev_add takes over the descriptors, and closes them with the netdev.
+    await this.#command('netdev_add', vhost ? { ...backend, vhost: true, vhostfd: await give(`${id}-vhost`, vhost) } : backend)
+    owner.defer('netdev in QEMU', () => this.#command('netdev_del', { id: netdev }))
+    return { driver: 'virtio-net-pci', netdev, mac: nic.mac, romfile: '', ...(nic.mtu > 0 && { host_mtu: nic.mtu }) }
   }
 
   async #unplug(id: string, gone: Promise<void>): Promise<void> {

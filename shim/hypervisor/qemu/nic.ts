@@ -38,8 +38,8 @@ export function passNics(nics: readonly Nic[], firstFd: number): { devices: NicD
   return { devices, fds, [Symbol.dispose]: () => { for (const vhost of vhosts) vhost.close() } }
 }
 
-/** One descriptor a NIC; undefined where the host's kernel has no vhost-net, or does not give it to us. */
-function openVhost(): Fd | undefined {
+/** One descriptor a NIC, the caller's; undefined where the host's kernel has no vhost-net, or does not give it to us. */
+export function openVhost(): Fd | undefined {
   try {
     return open('/dev/vhost-net', O_RDWR)
   } catch (error) {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Container } from '../container.ts'
+import { processesNamed } from '../leaks.ts'
 import { forEachLane } from '../matrix.ts'
 import { inStack, Pod, PodNetwork, startInStack } from '../pod-network.ts'
 import { Stack } from '../stack.ts'
@@ -74,13 +75,62 @@ forEachLane('pod network', (lane) => {
     expect(await taken).toBe(sum)
   })
 
-  it('answers UDP, as a resolver does', async () => {
+  it('answers UDP: names are resolved by a server outside', async () => {
     const network = new PodNetwork(stack)
     const container = await start(network.addPod(2))
-    const resolver = startInStack(stack, ['busybox', 'nc', '-u', '-l', '-p', '5353'])
-    inStack(stack, ['sh', '-c', `until grep -q ':14E9 ' /proc/net/udp /proc/net/udp6; do sleep 0.02; done`])
-    resolver.stdin?.write('192.0.2.1\n')
-    expect(await container.shell(`echo who | timeout 10 nc -u ${network.gateway} 5353 | head -n 1`)).toBe('192.0.2.1\n')
+    const resolver = startInStack(stack, [process.execPath, '-e', nameServer])
+    await new Promise((resolve) => resolver.stdout?.once('data', resolve))
+    expect(await container.shell(`nslookup answer.test ${network.gateway}`)).toContain('192.0.2.1')
+    expect(await container.shell(`nslookup answer.test ${network.gateway6}`)).toContain('192.0.2.1')
+  })
+
+  it('follows the namespace: interfaces come, change and go while the container runs', async () => {
+    const [network, other] = [new PodNetwork(stack), new PodNetwork(stack)]
+    const pod = network.addPod(2)
+    const container = await start(pod)
+    pod.addInterface(other, { name: 'late0', addresses: [`${other.address(9)}/24`] })
+    await container.shell(`until ping -c 1 -W 2 ${other.gateway} >/dev/null 2>&1; do sleep 0.1; done`)
+    expect(await container.shell("ip -o -4 addr show late0 | awk '{ print $4 }'")).toBe(`${other.address(9)}/24\n`)
+    pod.ip('addr', 'add', `${network.address(77)}/24`, 'dev', 'eth0')
+    await container.shell(`until ip addr show eth0 | grep -q ${network.address(77)}/; do sleep 0.1; done`)
+    pod.ip('link', 'delete', 'late0')
+    await container.shell('while ip link show late0 >/dev/null 2>&1; do sleep 0.1; done')
+    await container.shell(`ping -c 1 -W 5 ${network.gateway} >/dev/null`)
+  })
+
+  it('comes from whoever adds it to the namespace of the container\'s process, before its start and later', async () => {
+    const [network, other] = [new PodNetwork(stack), new PodNetwork(stack)]
+    const container = await Container.prepare(stack, lane, {})
+    const pid = await container.createTask()
+    const pod = Pod.ofProcess(stack, pid)
+    pod.addInterface(network, { name: 'eth0', addresses: [`${network.address(2)}/24`] })
+    await container.start()
+    expect(await container.shell(`ip -o -4 addr show eth0 | awk '{ print $4 }'; ping -c 1 -W 5 ${network.gateway} >/dev/null && echo reached`))
+      .toBe(`${network.address(2)}/24\nreached\n`)
+    pod.addInterface(other, { name: 'eth1', addresses: [`${other.address(3)}/24`] })
+    await container.shell(`until ping -c 1 -W 2 ${other.gateway} >/dev/null 2>&1; do sleep 0.1; done`)
+  })
+
+  it.each([['is killed', true], ['ends', false]])('leaves the namespace as it was when the shim %s', async (_what, isKilled) => {
+    const pod = new PodNetwork(stack).addPod(2)
+    const container = await start(pod)
+    if (isKilled) {
+      for (const pid of processesNamed(stack, new RegExp(`containerd-shim-${lane.runtime}-v2.*${container.containerId}`))) process.kill(pid, 'SIGKILL')
+      // containerd notices, and calls `delete`.
+      await expect.poll(() => stack.client.call('tasks.Delete', { container_id: container.containerId }, 20_000).then(() => 'deleted', (error: Error) => error.message), { timeout: 30_000, interval: 100 }).toMatch(/deleted|not found/)
+      container.forgetTask()
+    }
+    await container.remove()
+    const left = (): string => pod.tc('qdisc', 'show', 'dev', 'eth0') + pod.ip('-o', 'link')
+    await expect.poll(left, { timeout: 10_000, interval: 50 }).not.toMatch(/ingress|kata/)
+  })
+
+  it('may go before the container does', async () => {
+    const pod = new PodNetwork(stack).addPod(2)
+    const container = await start(pod)
+    inStack(stack, ['ip', 'netns', 'delete', pod.netns])
+    await container.shell('true')
+    await container.remove()
   })
 
   it('is loopback only, and up, in a namespace without interfaces', async () => {
@@ -135,6 +185,19 @@ forEachLane('ports of a pod', (lane) => {
     expect(inStack(stack, ['busybox', 'sh', '-c', `wget -q -T 3 -O - http://${address}:8083/busybox 2>/dev/null || echo failed`])).toBe('failed\n')
   })
 })
+
+/** Answers every question for an address with 192.0.2.1 (RFC 1035, 4.1). */
+const nameServer = `
+  const socket = require('node:dgram').createSocket('udp6')
+  socket.on('message', (question, from) => {
+    const end = question.indexOf(0, 12) + 5
+    const isAddress = question.readUInt16BE(end - 4) === 1
+    const answer = isAddress ? Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1]) : Buffer.alloc(0)
+    const header = Buffer.from([question[0], question[1], 0x81, 0x80, 0, 1, 0, isAddress ? 1 : 0, 0, 0, 0, 0])
+    socket.send(Buffer.concat([header, question.subarray(12, end), answer]), from.port, from.address)
+  })
+  socket.bind(53, () => console.log('ready'))
+`
 
 /** Its input never ends: nc would end the connection's other direction with it, and its peer give up then. */
 function sumOfPort(nc: string, port: number): string {
