@@ -18,6 +18,8 @@ import { registerSandboxService } from './sandbox-service/service.ts'
 import { OnlySandbox } from './sandbox/only-sandbox.ts'
 import { equip, type Equipment, type EquipmentPlace } from './sandbox/equipment.ts'
 import { Sandbox } from './sandbox/sandbox.ts'
+import { StreamBroker } from './streaming/broker.ts'
+import { registerStreamingService } from './streaming/service.ts'
 import { registerTaskService, toRpcError } from './task-service/service.ts'
 
 export interface ServeOptions {
@@ -70,10 +72,12 @@ export function serve(options: ServeOptions): void {
   const stop = (): Promise<void> => only.stop()
   const exit = (): void => void sleep(1).then(leave)
   const server = new Server({ toRpcError })
+  const broker = new StreamBroker()
+  registerStreamingService(server, broker)
   registerTaskService(server, {
     get sandbox() { return only.sandbox },
     get made() { return only.made },
-    events, namespace: options.namespace, env: sys.environ(), stop, exit,
+    events, broker, namespace: options.namespace, env: sys.environ(), stop, exit,
   })
   registerSandboxService(server, { only, log, exit })
   const signals = new Signals([SIGTERM, SIGINT])

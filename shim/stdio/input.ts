@@ -1,8 +1,6 @@
-import { O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../native/ts/constants/fcntl.ts'
-import { S_IFIFO, S_IFMT } from '../../native/ts/constants/stat.ts'
-import { type Fd, open } from '../../native/ts/fd.ts'
-import { fstat } from '../../native/ts/file.ts'
+import type { Fd } from '../../native/ts/fd.ts'
 import { Pump } from '../../native/ts/pump.ts'
+import type { InputSource } from './input-source.ts'
 
 /**
  * stdin of a process. While the process may read, the shim keeps a writer of its own on the FIFO:
@@ -14,7 +12,6 @@ import { Pump } from '../../native/ts/pump.ts'
  */
 export class InputStream {
   #source: Fd | undefined
-  #keeper: Fd | undefined
   #pump: Pump | undefined
   #connection: Fd | undefined
   #finished = false
@@ -23,7 +20,7 @@ export class InputStream {
   /** Resolves with the bytes sent when the input came to its end, with undefined when it was given up before. */
   readonly ended: Promise<bigint | undefined>
 
-  constructor(readonly id: bigint, readonly what: string, private readonly path: string) {
+  constructor(readonly id: bigint, readonly what: string, private readonly host: InputSource) {
     this.ended = new Promise(resolve => { this.#settle = resolve })
   }
 
@@ -40,22 +37,14 @@ export class InputStream {
   /** Opens the host's end: bytes move as soon as both ends are there. Throws SysError. */
   start(): void {
     if (this.#closed || this.#source) return
-    const source = open(this.path, O_RDONLY | O_NONBLOCK)
-    try {
-      const isFifo = (fstat(source.number, this.path).mode & S_IFMT) === S_IFIFO
-      if (isFifo && !this.#finished) this.#keeper = open(this.path, O_WRONLY | O_NONBLOCK)
-    } catch (error) {
-      source.close()
-      throw error
-    }
-    this.#source = source
+    this.#source = this.host.open(this.#finished)
     this.#run()
   }
 
   /** Lets the input end once every other writer of the FIFO has gone. Idempotent. */
   closeInput(): void {
     this.#finished = true
-    this.#keeper?.close()
+    this.host.finish()
   }
 
   /** For when the process is gone. Idempotent. */
@@ -65,7 +54,7 @@ export class InputStream {
     this.#pump?.stop()
     // The connection outlives the input's end until here: closing it with bytes in flight could lose them.
     this.#connection?.close()
-    this.#keeper?.close()
+    this.host.close()
     this.#source?.close()
     this.#settle(undefined)
   }

@@ -4,6 +4,7 @@ import { S_IFIFO, S_IFMT } from '../../native/ts/constants/stat.ts'
 import { E, isErrno } from '../../native/ts/errno.ts'
 import { type Fd, open } from '../../native/ts/fd.ts'
 import { makeDirectories, stat } from '../../native/ts/file.ts'
+import type { StreamBroker } from '../streaming/broker.ts'
 import type { OutputStream } from './output.ts'
 import type { StreamUri } from './uri.ts'
 
@@ -11,10 +12,12 @@ import type { StreamUri } from './uri.ts'
 const readerPollMs = 10
 
 /** Gives `stream` its place on the host: a file at once, a FIFO as soon as somebody reads it. Throws SysError for what is not there. */
-export function placeOutput(stream: OutputStream, uri: StreamUri): void {
+export function placeOutput(stream: OutputStream, uri: StreamUri, broker: StreamBroker): void {
   if (uri.scheme === 'file') {
     makeDirectories(uri.path.slice(0, uri.path.lastIndexOf('/')) || '/')
     stream.place(open(uri.path, O_WRONLY | O_CREAT | O_APPEND, 0o644))
+  } else if (uri.scheme === 'stream') {
+    stream.place(broker.output(uri.id, stream.drained))
   } else if (uri.scheme === 'fifo') {
     if ((stat(uri.path).mode & S_IFMT) !== S_IFIFO) stream.place(open(uri.path, O_WRONLY | O_APPEND))
     else if (!placeFifo(stream, uri.path)) void pollFifo(stream, uri.path)

@@ -1,6 +1,8 @@
 import type { Child } from '../../native/ts/child.ts'
+import type { StreamBroker } from '../streaming/broker.ts'
 import { connectStream, type Dial } from './connect.ts'
 import { InputStream } from './input.ts'
+import { FifoInput, StreamedInput } from './input-source.ts'
 import { endLogger, startLogger } from './logger.ts'
 import { type OutputEnd, OutputStream } from './output.ts'
 import { placeOutput } from './sink.ts'
@@ -21,6 +23,7 @@ export interface StdioContext {
   env: readonly string[]
   /** A stream id that no other stream of the sandbox has or had. */
   nextStreamId: () => bigint
+  broker: StreamBroker
 }
 
 /** The streams of one process: the host's ends from `open` (stdin's when the process starts), the guest's from `connect`. */
@@ -39,15 +42,16 @@ export class Stdio {
     const outputs = [parseStreamUri(request.stdout), request.terminal ? none : parseStreamUri(request.stderr)] as const
     const output = (name: string, uri: StreamUri): OutputStream | undefined =>
       uri.scheme === 'none' ? undefined : new OutputStream(context.nextStreamId(), `${name} of ${context.containerId}`)
-    const stdin = input.scheme === 'fifo' ? new InputStream(context.nextStreamId(), `stdin of ${context.containerId}`, input.path) : undefined
+    const stdin = openInput(input, context)
     const [stdout, stderr] = [output('stdout', outputs[0]), output('stderr', outputs[1])]
     try {
       const binary = outputs.find(uri => uri.scheme === 'binary')
       if (binary?.scheme === 'binary') return new Stdio(request, stdin, stdout, stderr, await placeLogger(binary, stdout, stderr, context))
-      if (stdout) placeOutput(stdout, outputs[0])
-      if (stderr) placeOutput(stderr, outputs[1])
+      if (stdout) placeOutput(stdout, outputs[0], context.broker)
+      if (stderr) placeOutput(stderr, outputs[1], context.broker)
       return new Stdio(request, stdin, stdout, stderr, undefined)
     } catch (error) {
+      stdin?.close()
       stdout?.close()
       stderr?.close()
       throw error
@@ -87,6 +91,13 @@ export class Stdio {
 }
 
 const none: StreamUri = { scheme: 'none' }
+
+/** stdin is read from a FIFO or a stream; nothing else can be. */
+function openInput(uri: StreamUri, { broker, containerId, nextStreamId }: StdioContext): InputStream | undefined {
+  const what = `stdin of ${containerId}`
+  if (uri.scheme === 'fifo') return new InputStream(nextStreamId(), what, new FifoInput(uri.path))
+  return uri.scheme === 'stream' ? new InputStream(nextStreamId(), what, new StreamedInput(broker, uri.id)) : undefined
+}
 
 /** Starts the logger that stdout names (stderr names the same) and gives it both streams. */
 async function placeLogger(uri: StreamUri & { scheme: 'binary' }, stdout: OutputStream | undefined, stderr: OutputStream | undefined, context: StdioContext): Promise<Child> {

@@ -3,6 +3,8 @@ import type * as sys from 'native:sys'
 import { fake } from '../../native/ts/fake/sys.ts'
 import { Fd } from '../../native/ts/fd.ts'
 import { connectStream, streamHeader } from './connect.ts'
+import { StreamBroker } from '../streaming/broker.ts'
+import { FifoInput } from './input-source.ts'
 import { InputStream } from './input.ts'
 import { OutputStream } from './output.ts'
 import { Stdio } from './stdio.ts'
@@ -92,7 +94,7 @@ describe('OutputStream', () => {
 describe('InputStream', () => {
   it('holds a writer until CloseIO, so that no client ends the input by leaving', async () => {
     fifos()
-    const stream = new InputStream(2n, 'stdin of c1', '/fifo/stdin')
+    const stream = new InputStream(2n, 'stdin of c1', new FifoInput('/fifo/stdin'))
     stream.attach(fd('guest'))
     stream.start()
     expect(fake.held().fds).toEqual(['guest', '/fifo/stdin', '/fifo/stdin'])
@@ -107,7 +109,7 @@ describe('InputStream', () => {
 
   it('touches the FIFO only when the process starts, and holds no writer after a CloseIO that came before', () => {
     fifos()
-    const stream = new InputStream(2n, 'stdin', '/fifo/stdin')
+    const stream = new InputStream(2n, 'stdin', new FifoInput('/fifo/stdin'))
     stream.attach(fd('guest'))
     expect(fake.callsOf('openat')).toEqual([])
     stream.closeInput()
@@ -118,7 +120,7 @@ describe('InputStream', () => {
 
   it('tells no byte count when the guest went first', async () => {
     fifos()
-    const stream = new InputStream(2n, 'stdin', '/fifo/stdin')
+    const stream = new InputStream(2n, 'stdin', new FifoInput('/fifo/stdin'))
     stream.start()
     stream.attach(fd('guest'))
     pumpEnds({ reason: 'sink', errno: 32, bytes: 3 })
@@ -129,7 +131,7 @@ describe('InputStream', () => {
 describe('Stdio', () => {
   const context = (): Parameters<typeof Stdio.open>[1] => {
     let last = 0n
-    return { namespace: 'n', containerId: 'c1', env: [], nextStreamId: () => ++last }
+    return { namespace: 'n', containerId: 'c1', env: [], nextStreamId: () => ++last, broker: new StreamBroker() }
   }
 
   it('gives a terminal no stderr, and what is not connected the id 0', async () => {

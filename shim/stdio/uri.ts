@@ -8,8 +8,13 @@ export type StreamUri =
   | { scheme: 'fifo'; path: string }
   /** A file that is appended to. */
   | { scheme: 'file'; path: string }
+  /** A stream that containerd opens at the shim's own socket. */
+  | { scheme: 'stream'; id: string }
   /** A logger program; `arguments` are the query's keys and values, in order. */
   | { scheme: 'binary'; path: string; arguments: string[] }
+
+/** A task's id and the name of a stream. */
+const maxStreamIdCharacters = 256
 
 /** Decodes %XX; what is no valid escape stays as it is. */
 function percentDecode(text: string): string {
@@ -34,9 +39,18 @@ export function parseStreamUri(text: string): StreamUri {
       return { scheme: 'file', path: percentDecode(path) }
     case 'binary':
       return { scheme: 'binary', path: percentDecode(path), arguments: queryWords(query) }
+    case 'ttrpc+unix':
+      return { scheme: 'stream', id: streamId(text, query) }
     default:
-      throw new Fault(`stdio scheme ${scheme}:// is not supported`, { fix: 'use a FIFO, file:// or binary://' })
+      throw new Fault(`stdio scheme ${scheme}:// is not supported`, { fix: 'use a FIFO, file://, binary://, or ttrpc+unix:// with a streaming_id' })
   }
+}
+
+/** The socket is this shim's, whoever else listens at the path that is told: only the id counts. */
+function streamId(text: string, query: string): string {
+  const id = new Map(query.split('&').map(part => part.split('=').map(percentDecode) as [string, string])).get('streaming_id')
+  if (id === undefined || id === '' || id.length > maxStreamIdCharacters) throw new Fault(`stdio ${JSON.stringify(text)} has no streaming_id`)
+  return id
 }
 
 /** `a=1&b` → a, 1, b and an empty word: a logger is given each key and its value, in order. */

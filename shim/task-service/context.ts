@@ -1,6 +1,7 @@
 import type { HookState } from '../host-hooks.ts'
 import type { EventSink } from '../events.ts'
 import type { Container } from '../sandbox/container.ts'
+import type { StreamBroker } from '../streaming/broker.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 
 /** What every method of the task service works on. */
@@ -11,6 +12,8 @@ export interface TaskContext {
   readonly made: Sandbox | undefined
   events: EventSink
   namespace: string
+  /** Streams at the shim's own socket. */
+  broker: StreamBroker
   /** Environment of the shim, for loggers. */
   env: readonly string[]
   /** Ends the sandbox, created or not; nothing is left on the host then. */

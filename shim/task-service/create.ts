@@ -103,7 +103,7 @@ function requireServable(sandbox: Sandbox, request: CreateTaskRequest): void {
 async function openInit(context: TaskContext, request: CreateTaskRequest, owner: Owner): Promise<Process> {
   const { stdin, stdout, stderr, terminal } = request
   const stdio = await Stdio.open({ stdin, stdout, stderr, terminal }, {
-    namespace: context.namespace, containerId: request.id, env: context.env, nextStreamId: context.sandbox.nextStreamId,
+    namespace: context.namespace, containerId: request.id, env: context.env, nextStreamId: context.sandbox.nextStreamId, broker: context.broker,
   })
   owner.defer('streams', () => stdio.close())
   return new Process({ containerId: request.id, execId: '' }, stdio)

@@ -21,7 +21,7 @@ export async function exec(context: TaskContext, request: ExecProcessRequest): P
   container.requireExecRoom(execId)
   const spec = execSpec(request)
   const stdio = await Stdio.open({ stdin, stdout, stderr, terminal }, {
-    namespace: context.namespace, containerId, env: context.env, nextStreamId: sandbox.nextStreamId,
+    namespace: context.namespace, containerId, env: context.env, nextStreamId: sandbox.nextStreamId, broker: context.broker,
   })
   try {
     // Again: a logger takes time to start, and another request may have taken the id meanwhile.

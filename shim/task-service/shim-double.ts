@@ -17,6 +17,7 @@ import { anyPod } from '../sandbox/pod-double.ts'
 import type { SandboxPorts } from '../sandbox/ports.ts'
 import { Sandbox } from '../sandbox/sandbox.ts'
 import type { Share } from '../storage/share.ts'
+import { StreamBroker } from '../streaming/broker.ts'
 import { Timeline } from '../timeline.ts'
 import { registerTaskService, toRpcError } from './service.ts'
 
@@ -59,7 +60,7 @@ export class Shim {
     const { only } = this
     const stop = (): Promise<void> => only.stop()
     const exit = (): void => { this.exited = true }
-    registerTaskService(services, { get sandbox() { return only.sandbox }, get made() { return only.made }, events, namespace: 'n', env: [], stop, exit })
+    registerTaskService(services, { get sandbox() { return only.sandbox }, get made() { return only.made }, events, broker: new StreamBroker(), namespace: 'n', env: [], stop, exit })
     registerSandboxService(services, { only, log: silentLog, exit })
     services.serve(server)
     const connection = connect(client)
