@@ -2,11 +2,12 @@
  * Every spec of critest that passes with runc passes with kata-ts, on each containerd, but for the exceptions, which
  * have their reasons. runc is the control: what fails with it here says nothing about kata-ts.
  */
+import { existsSync, readdirSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { expectNothingLeft, takeInventory } from '../e2e/leaks.ts'
 import { chosenVersions } from '../e2e/matrix.ts'
 import { Stack, whyNoKataTs } from '../e2e/stack.ts'
-import { runCritest } from './critest.ts'
+import { keepLog, runCritest } from './critest.ts'
 import type { SpecResult } from './critest.ts'
 import { exceptions } from './exceptions.ts'
 
@@ -17,7 +18,9 @@ for (const version of chosenVersions()) {
   const control = runCritest(version, 'runc')
   const stack = Stack.open(version)
   const before = takeInventory(stack)
+  const networkBefore = networkOf(stack)
   const results = runCritest(version, 'kata-ts')
+  keepLog(stack)
   const expected = [...control].filter(([, spec]) => spec.state === 'passed').map(([name]) => name)
 
   describe(`critest on containerd ${version}`, () => {
@@ -32,7 +35,18 @@ for (const version of chosenVersions()) {
       'an exception: %s (%s)', (name) => {
         expect(results.get(name)?.state, 'it passes: take it off the list of exceptions').not.toBe('passed')
       })
-    it('leaves nothing behind', () => expectNothingLeft(stack, before))
+    it('leaves nothing behind', async () => {
+      await expectNothingLeft(stack, before)
+      expect(networkOf(stack)).toEqual(networkBefore)
+    })
+  })
+}
+
+/** Network namespaces of pods, and addresses that are given out. */
+function networkOf(stack: Stack): string[] {
+  return ['/run/netns', '/var/lib/cni/networks/pods'].flatMap((path) => {
+    const directory = stack.inside(path)
+    return existsSync(directory) ? readdirSync(directory).filter((name) => !/^(lock|last_reserved_ip.*)$/.test(name)) : []
   })
 }
 

@@ -1,9 +1,11 @@
 /** critest as a table: one entry a spec, from ginkgo's JSON report. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { checkout } from '../e2e/stack.ts'
-import type { ContainerdVersion } from '../e2e/stack.ts'
+import type { ContainerdVersion, Stack } from '../e2e/stack.ts'
 import type { Runtime } from '../e2e/matrix.ts'
+
+const directory = `${checkout}/build/test/cri`
 
 /** `failed` stands for every end that is neither: a panic, a time-out, an interruption. */
 export interface SpecResult { state: 'passed' | 'failed' | 'skipped'; message: string; seconds: number }
@@ -25,7 +27,6 @@ interface GinkgoReport {
  * it is the control and does not depend on this checkout.
  */
 export function runCritest(version: ContainerdVersion, handler: Runtime): Map<string, SpecResult> {
-  const directory = `${checkout}/build/test/cri`
   mkdirSync(directory, { recursive: true })
   const report = `${directory}/${handler}-${version}.json`
   const log = `${directory}/${handler}-${version}.log`
@@ -38,6 +39,11 @@ export function runCritest(version: ContainerdVersion, handler: Runtime): Map<st
   // Its exit code says whether a spec failed, which the report says too; without a report nothing ran.
   if (!existsSync(report)) throw new Error(`critest with ${handler} on containerd ${version} made no report: read ${log}`)
   return readReport(readFileSync(report, 'utf8'))
+}
+
+/** Keeps what containerd and the shims told: the stack's own log goes when the stack does. */
+export function keepLog(stack: Stack): void {
+  copyFileSync(`${stack.directory}/containerd.log`, `${directory}/containerd-${stack.version}.log`)
 }
 
 export function readReport(json: string): Map<string, SpecResult> {

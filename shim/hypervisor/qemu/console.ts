@@ -5,7 +5,7 @@ import { LineSplitter, TextTail } from '../text-tail.ts'
 
 /** The guest's console: its last lines for a diagnosis, and each line to the log at level debug. The guest decides what is on it. */
 export class Console {
-  readonly #tail = new TextTail(4096)
+  readonly #tail = new TextTail(8192)
   readonly #connection: Connection
   #seen = false
 

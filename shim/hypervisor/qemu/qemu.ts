@@ -161,7 +161,8 @@ export class Qemu implements Hypervisor {
   diagnosis(): string {
     const lines = this.#console?.lastLines(8) ?? ''
     const parts = [`${this.#failure ? this.#failure.message : 'the VM works'} (${phaseTexts[this.#phase]})`]
-    const story = this.#failure && consoleStory(lines)
+    // A dump of registers and stack stands between an oops and the panic that it ends in.
+    const story = this.#failure && consoleStory(this.#console?.lastLines(100) ?? '')
     if (story !== undefined) parts.unshift(story)
     const daemons = [this.#vmm, this.#virtiofsd?.daemon, this.vsock.daemon].filter(daemon => daemon !== undefined)
     for (const daemon of daemons) {
