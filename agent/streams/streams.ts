@@ -2,7 +2,7 @@
  * Stream connections, from their arrival until a process takes them.
  *
  *   host                                agent
- *    │ ── connect to port 1025 ─────────▶ │  accepted; at most 256 wait, 10 s each
+ *    │ ── connect to port 1025 ─────────▶ │  accepted; at most 256 wait, a minute each
  *    │ ── KTSTREAM <id> ────────────────▶ │  matched with the process that expects the id: before or after its RPC
  *    │ ◀═══════════ bytes ══════════════▶ │  one direction each, moved by a pump
  */
@@ -16,7 +16,10 @@ import { alreadyExists } from '../refusal.ts'
 import { headerBytes, parseHeader } from './header.ts'
 
 const maxWaiting = 256
-const waitLimitMs = 10_000
+/** An overloaded host has been seen to stop a guest for more than ten seconds. */
+const waitLimitMs = 60_000
+/** A guest that was stopped finds its timers over before it has read what came meanwhile: that gets its turn first. */
+const lastTurnMs = 1_000
 /** Accepted in one turn of the loop at the most: a flood of connections must not starve the rest. */
 const maxAcceptsATurn = 32
 
@@ -94,7 +97,8 @@ export class Streams {
   }
 
   #greet(connection: Fd): void {
-    const timer = sys.setTimer(waitLimitMs, () => this.#refuse(arrival, arrival.id === undefined ? 'sent no header' : `names stream ${arrival.id}, which no process expects`))
+    const over = (): void => this.#refuse(arrival, arrival.id === undefined ? 'sent no header' : `names stream ${arrival.id}, which no process expects`)
+    const timer = sys.setTimer(waitLimitMs, () => { arrival.timer = sys.setTimer(lastTurnMs, over) })
     const arrival: Arrival = { connection, header: new Uint8Array(headerBytes), got: 0, id: undefined, timer }
     this.#arrivals.add(arrival)
     check('epoll_ctl', connection.what, sys.watch(connection.number, EPOLLIN, () => {
