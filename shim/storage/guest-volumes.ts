@@ -17,6 +17,8 @@ const maxPayloadVolumes = 64
 const maxPayloadsBytes = 16 * 1024 * 1024
 /** tmpfs rounds each file up to a page, and holds two versions at a time. */
 const payloadTmpfsBytes = 2 * (maxPayloadBytes + maxPayloadEntries * 4096)
+/** Stands for a source of the host. */
+const podShm = '/dev/shm of the pod'
 /** After an update that the guest did not take. */
 const retryMs = 5_000
 
@@ -85,6 +87,15 @@ export class GuestVolumes {
     if (kind.is === 'payload' || kind.directory === undefined) return path
     volume.directories.add(kind.directory)
     return `${path}/${kind.directory}`
+  }
+
+  /** The guest's path of a /dev/shm for all containers of the pod, where the host has none for them; with the size that containerd gives one. */
+  takePodShm(containerId: string): string {
+    const volume = this.#volumes.get(podShm) ?? this.#add(podShm, {
+      top: { path: '', isDirectory: true, mode: 0o1777, uid: 0, gid: 0, data: new Uint8Array() }, sizeBytes: 64n * 1024n * 1024n, mountFlags: MS_NOSUID | MS_NODEV | MS_NOEXEC,
+    })
+    volume.users.add(containerId)
+    return `${guestVolumesDir}/${volume.name}`
   }
 
   /** Makes the container's volumes in the guest. Rejects with the one that failed. */

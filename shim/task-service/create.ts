@@ -20,6 +20,7 @@ import { withEtc } from '../spec/etc.ts'
 import { type DiskRequest, requestedDisks } from '../spec/disks.ts'
 import { type PidNamespace, pidNamespaceOf } from '../spec/pid-namespace.ts'
 import { guestSpec } from '../spec/rewrite.ts'
+import { withPodShm } from '../spec/shm.ts'
 import { withSystemd } from '../spec/systemd.ts'
 import { Stdio } from '../stdio/stdio.ts'
 import { isHostNode } from '../storage/disks.ts'
@@ -121,7 +122,7 @@ function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bund
   const hostRoot = given.startsWith('/') ? given : `${bundle.path}/${given}`
   // Without mounts the root file system is a directory that the client prepared (`ctr run --rootfs`).
   const mounts = request.rootfs.length > 0 ? request.rootfs : [{ type: 'bind', source: hostRoot, target: '', options: ['rbind'] }]
-  const disks = requestedDisks(spec.linux ?? {}, isHostNode)
+  const disks = hypervisor.ownKernel ? requestedDisks(spec.linux ?? {}, isHostNode) : []
   const pid = pidNamespaceOf(spec.linux?.namespaces ?? [], pid => sandbox.ownerOfPid(pid))
   const rewritten = guestSpec(withSystemd(spec), {
     rootPath: share.addRootfs(request.id, mounts),
@@ -133,7 +134,8 @@ function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bund
     disks,
     dropped: what => log.info(`left out of the guest's spec: ${what}`, { container: request.id }),
   })
-  return { spec: withEtc(rewritten, Object.keys(sandbox.identity.pod.etc)), pid, disks, guestDevices: wantsGuestDevices(spec) }
+  const complete = hypervisor.ownKernel ? withPodShm(rewritten, spec.linux?.namespaces ?? [], () => sandbox.volumes.takePodShm(request.id)) : rewritten
+  return { spec: withEtc(complete, Object.keys(sandbox.identity.pod.etc)), pid, disks, guestDevices: wantsGuestDevices(spec) }
 }
 
 interface PluggedContainer extends GuestContainer {

@@ -1,5 +1,5 @@
 import * as sys from 'native:sys'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { fake } from '../../../native/ts/fake/sys.ts'
 import { Fd } from '../../../native/ts/fd.ts'
 import type { Disk } from '../hypervisor.ts'
@@ -94,16 +94,40 @@ describe('HotPlug', () => {
     expect(() => ports.take()).not.toThrow()
   })
 
-  it('asks the guest for what it has not ejected, and waits until it is gone', async () => {
+  it('waits for the guest that is about to eject it', async () => {
     const attached = await plug.attach(disk())
     qmp.asked.length = 0
     const detached = attached.detach()
     await Promise.resolve()
-    expect(qmp.asked).toEqual(['device_del'])
     plug.deviceDeleted({ device: 'another' })
     plug.deviceDeleted({ device: String(qmp.arguments[2]?.id) })
     await detached
-    expect(qmp.asked).toEqual(['device_del', 'blockdev-del', 'remove-fd'])
+    expect(qmp.asked).toEqual(['blockdev-del', 'remove-fd'])
+  })
+
+  describe('from a guest that does not eject it', () => {
+    beforeEach(() => void vi.useFakeTimers())
+    afterEach(() => void vi.useRealTimers())
+
+    it('asks for it, and waits until it is gone', async () => {
+      const attached = await plug.attach(disk())
+      qmp.asked.length = 0
+      const detached = attached.detach()
+      await vi.advanceTimersByTimeAsync(2_100)
+      expect(qmp.asked).toEqual(['device_del'])
+      plug.deviceDeleted({ device: String(qmp.arguments[2]?.id) })
+      await detached
+      expect(qmp.asked).toEqual(['device_del', 'blockdev-del', 'remove-fd'])
+    })
+
+    it('keeps slot and disk when it never comes', async () => {
+      const attached = await plug.attach(disk())
+      const detached = expect(attached.detach()).rejects.toThrow('taking a device from the guest took longer than 15000 ms; it goes with the VM')
+      await vi.advanceTimersByTimeAsync(20_000)
+      await detached
+      expect(qmp.asked.at(-1)).toBe('device_del')
+      expect(() => ports.take()).toThrow('hot-plug slots')
+    })
   })
 })
 

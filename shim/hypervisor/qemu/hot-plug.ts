@@ -9,6 +9,8 @@ import type { RootPorts } from './root-ports.ts'
 
 /** One QMP command; opening and closing a disk may wait for its storage. */
 const commandLimitMs = 10_000
+/** A guest that lets go of a device ejects it at once; asking meanwhile would be an error ("guest is busy"). */
+const ejectLimitMs = 2_000
 /** A guest that is asked by the attention button waits five seconds before it acts (drivers/pci/hotplug/pciehp_ctrl.c). */
 const unplugLimitMs = 15_000
 
@@ -17,7 +19,7 @@ const unplugLimitMs = 15_000
  *
  *   attach   add-fd (the descriptor travels with it) ─▶ blockdev-add /dev/fdset/<n> ─▶ device_add on a free root port
  *   attach   getfd (tap, vhost-net) ─▶ netdev_add ─▶ device_add on a free root port
- *   detach   (device_del, unless the guest has ejected it) ─▶ DEVICE_DELETED ─▶ blockdev-del ─▶ remove-fd
+ *   detach   (device_del, where the guest does not eject it by itself) ─▶ DEVICE_DELETED ─▶ blockdev-del ─▶ remove-fd
  *
  * QEMU is unprivileged and opens nothing itself.
  */
@@ -48,7 +50,7 @@ export class HotPlug {
       this.#plugged.delete(id)
       throw error
     }
-    return new Plugged(`${port.pciPath}/00.0`, owner.move(), () => this.#unplug(id, gone))
+    return new Plugged(`${port.pciPath}/00.0`, owner.move(), () => this.#unplug(id, gone, device.kind === 'disk'))
   }
 
   /** What the device stands on in QEMU, owed to `owner`; gives the driver of the device and its properties. */
@@ -84,15 +86,15 @@ export class HotPlug {
     return { driver: 'virtio-net-pci', netdev, mac: nic.mac, romfile: '', ...(nic.mtu > 0 && { host_mtu: nic.mtu }) }
   }
 
-  async #unplug(id: string, gone: Promise<void>): Promise<void> {
+  /** `ejects`: the guest was told to let go, and is expected to eject the device by itself. */
+  async #unplug(id: string, gone: Promise<void>, ejects: boolean): Promise<void> {
     if (!this.#plugged.has(id)) return
-    try {
-      await this.#command('device_del', { id })
-    } catch (error) {
-      // The guest may have ejected it meanwhile: its event then came before this answer.
-      if (this.#plugged.has(id)) throw error
-    }
-    await within(gone, unplugLimitMs, 'taking a device from the guest', 'it goes with the VM')
+    const ejected = ejects && within(gone, ejectLimitMs, 'ejecting a device').then(() => true, () => false)
+    if (await ejected) return
+    const asked = this.#command('device_del', { id }).then(() => undefined, (error: unknown) => error)
+    // Refused while the guest is about to eject it after all.
+    const limitMs = await asked === undefined ? unplugLimitMs : ejectLimitMs
+    await within(gone, limitMs, 'taking a device from the guest', 'it goes with the VM')
   }
 
   async #command(name: string, args: Record<string, unknown>): Promise<void> {
