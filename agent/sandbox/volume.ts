@@ -8,7 +8,7 @@ import type { RemoveVolumeRequest, SetVolumeRequest, VolumeEntry } from '../../p
 import { requireIdentifier } from '../identifier.ts'
 import { invalid } from '../refusal.ts'
 import { writePayload } from './payload.ts'
-import { giveTo, makeBelow } from './volume-entry.ts'
+import { makeBelow } from './volume-entry.ts'
 
 /** Where volumes in the guest's memory lie; the shim names them so in a container's spec. */
 export const volumesDir = '/run/kata-ts/volumes'
@@ -49,11 +49,10 @@ const ownerless: VolumeEntry = { path: '', isDirectory: true, mode: 0o755, uid: 
 
 function makeVolume(path: string, { sizeBytes, mountFlags, top = ownerless }: SetVolumeRequest): void {
   makeDirectories(path)
-  const mounted = sys.mount('kata-ts', path, 'tmpfs', mountFlags, `mode=0755,size=${sizeBytes}`)
+  const options = `mode=0${(top.mode & 0o7777).toString(8)},uid=${top.uid},gid=${top.gid},size=${sizeBytes}`
+  const mounted = sys.mount('kata-ts', path, 'tmpfs', mountFlags, options)
   if (mounted < 0) removeDirectory(path)
   check('mount', `tmpfs on ${path}`, mounted)
-  using directory = openTop(path)
-  giveTo(directory, top)
 }
 
 function openTop(path: string): Fd {
