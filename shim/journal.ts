@@ -23,6 +23,8 @@ export type Resource =
   | { kind: 'tree'; path: string }
   /** Packets of interface `name` go to the VM's tap, in the network namespace at `path` with this inode. */
   | { kind: 'redirect'; path: string; inode: number; index: number; name: string }
+  /** The macvtap interface `name` in that namespace; `index` is its lower interface's. */
+  | { kind: 'macvtap'; path: string; inode: number; index: number; name: string }
   /** `startTicks` tells the process from a later one with its pid (proc_pid_stat(5), field 22). */
   | { kind: 'process'; pid: number; startTicks: number }
 
@@ -104,8 +106,9 @@ async function remove(resource: Resource): Promise<void> {
       await untilDone(() => void removeDirectory(resource.path))
       return
     case 'redirect':
+    case 'macvtap':
       // Loaded for the few that have one: `delete` has little time.
-      (await import('./network/network.ts')).removeLeftRedirect(resource)
+      (await import('./network/left.ts')).removeLeft(resource)
       return
     case 'process':
       await endProcess(resource.pid, resource.startTicks)
@@ -164,17 +167,17 @@ function parseResource(line: string): Resource | undefined {
     const { pid, startTicks } = value
     return isPid(pid) && typeof startTicks === 'number' ? { kind: 'process', pid, startTicks } : undefined
   }
-  if (value.kind === 'redirect') return parseRedirect(value)
+  if (value.kind === 'redirect' || value.kind === 'macvtap') return parseLink(value.kind, value)
   if (!('path' in value) || typeof value.path !== 'string' || !isRemovable(value.path)) return undefined
   const { kind, path } = value
   return kind === 'socket' || kind === 'cgroup' || kind === 'tree' ? { kind, path } : undefined
 }
 
-function parseRedirect(value: object): Resource | undefined {
+function parseLink(kind: 'redirect' | 'macvtap', value: object): Resource | undefined {
   if (!('path' in value && 'inode' in value && 'index' in value && 'name' in value)) return undefined
   const { path, inode, index, name } = value
   if (typeof path !== 'string' || !path.startsWith('/') || typeof name !== 'string') return undefined
-  return typeof inode === 'number' && typeof index === 'number' ? { kind: 'redirect', path, inode, index, name } : undefined
+  return typeof inode === 'number' && typeof index === 'number' ? { kind, path, inode, index, name } : undefined
 }
 
 function isPid(value: unknown): value is number {

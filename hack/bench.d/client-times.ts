@@ -15,8 +15,8 @@ async function timed(stack: Stack, args: readonly string[]): Promise<number> {
 }
 
 /** Milliseconds of one `ctr run --rm … true`, from its exec to its exit. */
-export function runTrue(stack: Stack, runtime: Runtime): Promise<number> {
-  return timed(stack, ['run', '--rm', '--runtime', `io.containerd.${runtime}.v2`, busybox, benchId(), 'true'])
+export function runTrue(stack: Stack, runtime: Runtime, flags: readonly string[] = []): Promise<number> {
+  return timed(stack, ['run', '--rm', '--runtime', `io.containerd.${runtime}.v2`, ...flags, busybox, benchId(), 'true'])
 }
 
 /** Runs `body` with the id of a container that sleeps, and removes it. */

@@ -8,6 +8,7 @@ import { bareBoot } from './bare-boot.ts'
 import { sizes } from './sizes.ts'
 import { execTrue, runTrue, stdoutThroughput } from './client-times.ts'
 import { agentMemory, hostMemory } from './memory.ts'
+import { networkFigures } from './network.ts'
 import { podFigures, runtimeClassOverhead } from './pods.ts'
 import { Table } from './table.ts'
 import { logLength, readTimelines } from './timeline.ts'
@@ -35,6 +36,11 @@ for (let sample = 0; sample < (quick ? 3 : 10); sample++) {
 }
 table.add('ctr run --rm … true', 'ms', runs)
 table.add('  over the bare boot (min − min)', 'ms', { 'kata-ts': [Math.min(...runs['kata-ts']) - Math.min(...boot)] }, 'first: ≤ 250')
+
+say('network interface')
+const network = await networkFigures(stack, quick ? 3 : 10)
+table.add('ctr run, without an interface', 'ms', network.without)
+table.add('ctr run, with one interface', 'ms', network.with)
 
 say('ctr task exec … true')
 const execs = { 'kata-ts': await execTrue(stack, 'kata-ts', quick ? 5 : 20), 'runc': await execTrue(stack, 'runc', quick ? 5 : 20) }

@@ -6,11 +6,14 @@ import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, request, RTM } from './message.ts
 const IFLA_ADDRESS = 1
 const IFLA_IFNAME = 3
 const IFLA_MTU = 4
+const IFLA_LINK = 5
 const IFLA_MASTER = 10
 const IFLA_LINKINFO = 18
 const IFLA_NET_NS_FD = 28
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
+const IFLA_MACVLAN_MODE = 1
+const MACVLAN_MODE_PASSTHRU = 8
 /** include/uapi/linux/veth.h */
 const VETH_INFO_PEER = 1
 /** include/uapi/linux/if.h */
@@ -96,6 +99,15 @@ export function vethAdd(name: string, peerName: string, sequence: number, peerNe
       text(IFLA_INFO_KIND, 'veth'),
       nested(IFLA_INFO_DATA, [nested(VETH_INFO_PEER, peer, ifinfomsg(0))]),
     ]),
+  ])
+}
+
+/** A macvtap interface that has all packets of the interface `lowerIndex` to itself, with its address. */
+export function macvtapAdd(name: string, lowerIndex: number, sequence: number): Uint8Array {
+  return request(RTM.NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sequence, ifinfomsg(0), [
+    named(name),
+    u32(IFLA_LINK, lowerIndex),
+    nested(IFLA_LINKINFO, [text(IFLA_INFO_KIND, 'macvtap'), nested(IFLA_INFO_DATA, [u32(IFLA_MACVLAN_MODE, MACVLAN_MODE_PASSTHRU)])]),
   ])
 }
 

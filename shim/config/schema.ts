@@ -103,6 +103,9 @@ export const schema = {
     type: oneOf('auto', ['auto', 'vhost', 'vhost-user'], 'auto: the kernel\'s vhost-vsock where the host has it, otherwise a vhost-user daemon'),
     daemon: program('vhost-device-vsock', 'the vhost-user-vsock daemon'),
   },
+  network: {
+    model: oneOf('auto', ['auto', 'tc', 'macvtap'], 'how packets get from a pod\'s interfaces to its VM: by a tap and tc redirects, or by macvtap; auto: tc, and macvtap where the host\'s kernel lacks it'),
+  },
   share: {
     virtiofsd: program('/usr/lib/qemu/virtiofsd', 'the virtio-fs daemon: the C one of QEMU up to 7.2 (below a directory qemu), or the Rust crate (elsewhere)'),
     cache: oneOf('auto', ['none', 'auto', 'always'], 'how long the guest trusts what it read: not at all, until the host changed it (noticed within a second), for ever'),

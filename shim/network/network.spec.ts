@@ -6,7 +6,8 @@ import { NetworkDouble } from '../../protocol/netlink/testing/network.ts'
 import type { Journal, Resource } from '../journal.ts'
 import { silentLog } from '../log.ts'
 import { Netns } from './netns.ts'
-import { Network, removeLeftRedirect } from './network.ts'
+import { removeLeft } from './left.ts'
+import { Network, type NetworkPlace } from './network.ts'
 
 const path = '/run/netns/pod'
 const nsfs = 0x6e736673
@@ -19,7 +20,7 @@ let inside: boolean
 let isDeadAtHome: boolean
 
 const journal = { record: (resource: Resource) => { recorded.push(resource) } } as unknown as Journal // what Network uses of it
-const open = () => new Network(Netns.open(path), journal, silentLog)
+const open = (model: NetworkPlace['model'] = 'auto') => new Network(Netns.open(path), { journal, log: silentLog, stateDir: '/run/kata-ts/s1', model })
 
 beforeEach(() => {
   fake.reset()
@@ -94,12 +95,33 @@ describe('a pod\'s network', () => {
   })
 
   it('leaves no tap when a redirect cannot be made, and is home again', () => {
-    network.link(2, 'eth0').refuses.set(RTM.NEWTFILTER, 2)
+    network.link(2, 'eth0').refuses.set(RTM.NEWTFILTER, 22)
     const pod = open()
     expect(() => pod.connect()).toThrow(`interface eth0 of ${path} cannot be connected to the VM`)
     expect([taps(), inside]).toEqual([0, false])
     pod.close()
     expect(sent(RTM.DELQDISC)).toHaveLength(1)
+  })
+
+  it.each(['auto', 'macvtap'] as const)('takes the interface by macvtap on a host without tc (model %s)', model => {
+    if (model === 'auto') network.refuses.set(RTM.NEWQDISC, 95)
+    network.link(2, 'eth0')
+    fake.put('/run/kata-ts/s1', '')
+    fake.onCall('readFile', (_dirfd: number, file: string) => file === '/run/kata-ts/s1/macvtap/class/net/kata-m2/tap100/dev' ? new TextEncoder().encode('239:1\n') : fake.nodes.has(file) ? new Uint8Array(0) : -2)
+    fake.onCall('umount2', (directory: string) => { fake.nodes.delete(`${directory}/tap`); return 0 })
+    const pod = open(model)
+    for (const nic of pod.connect()) nic.tap.close()
+    expect(recorded.at(-1)).toMatchObject({ kind: 'macvtap', index: 2, name: 'kata-m2' })
+    expect(fake.callsOf('mknodat')[0]?.slice(1)).toEqual(['/run/kata-ts/s1/macvtap/tap', 0o020600, 239, 1])
+    pod.close()
+    expect(sent(RTM.DELLINK)).toHaveLength(1)
+    expect([...fake.fds.values()].map(file => file.what)).toEqual([])
+  })
+
+  it('says why where tc is asked for and not there', () => {
+    network.link(2, 'eth0').refuses.set(RTM.NEWQDISC, 95)
+    expect(() => open('tc').connect()).toThrow('interface eth0')
+    expect(sent(RTM.NEWLINK).length).toBe(1)
   })
 
   it('has its end also when CNI has removed the interface before', () => {
@@ -118,10 +140,10 @@ describe('a pod\'s network', () => {
 
   it('left by a killed shim is removed, once, and only in the same namespace', () => {
     const { inode } = Netns.open(path)
-    removeLeftRedirect({ path, inode, index: 2, name: 'eth0' })
+    removeLeft({ kind: 'redirect', path, inode, index: 2, name: 'eth0' })
     expect(sent(RTM.DELQDISC)).toHaveLength(1)
-    removeLeftRedirect({ path, inode: inode + 1, index: 2, name: 'eth0' })
-    removeLeftRedirect({ path: '/run/netns/gone', inode, index: 2, name: 'eth0' })
+    removeLeft({ kind: 'redirect', path, inode: inode + 1, index: 2, name: 'eth0' })
+    removeLeft({ kind: 'redirect', path: '/run/netns/gone', inode, index: 2, name: 'eth0' })
     expect(sent(RTM.DELQDISC)).toHaveLength(1)
   })
 })

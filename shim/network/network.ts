@@ -1,20 +1,19 @@
-import * as sys from 'native:sys'
-import { O_TRUNC, O_WRONLY, AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
 import { errnoName } from '../../native/ts/errno.ts'
 import { Fault, story } from '../../native/ts/fault.ts'
+import type { Fd } from '../../native/ts/fd.ts'
 import { RtNetlink } from '../../native/ts/rtnetlink.ts'
 import type { NetworkInterface } from '../../protocol/gen/agent.ts'
-import { linkGet, linkSet } from '../../protocol/netlink/link.ts'
 import { NetlinkSession } from '../../protocol/netlink/session.ts'
 import type { Nic } from '../hypervisor/hypervisor.ts'
 import type { Journal } from '../journal.ts'
 import type { Log } from '../log.ts'
 import { type PodInterface, readInterfaces } from './interfaces.ts'
 import { LateInterfaces, type LatePorts } from './late.ts'
+import { disconnect } from './left.ts'
+import { connectByMacvtap } from './macvtap.ts'
 import { Netns } from './netns.ts'
-import { addRedirects, removeRedirect } from './redirect.ts'
 import { PortForward, type PortForwardPorts } from './port-forward.ts'
-import { openTap } from './tap.ts'
+import { connectByTc, isWithoutTc, removeRedirect } from './redirect.ts'
 import { NetworkWatch } from './watch.ts'
 
 /** A PCI bus has 32 places, and other devices need some. */
@@ -32,12 +31,22 @@ export interface NetworkChange {
 
 interface Connected extends PodInterface {
   id: string
+  model: 'tc' | 'macvtap'
+}
+
+export interface NetworkPlace {
+  journal: Journal
+  log: Log
+  /** Private directory (0700). */
+  stateDir: string
+  /** `auto`: tc, and macvtap where the host's kernel lacks it. */
+  model: 'auto' | 'tc' | 'macvtap'
 }
 
 /**
  * The pod's network: what CNI made in the namespace, brought to the VM.
  *
- *   connect: a tap beside each interface, packets redirected ─▶ (the VMM has the taps) ─▶ close
+ *   connect: a tap beside each interface, packets redirected (or macvtap) ─▶ (the VMM has the taps) ─▶ close
  *                                     follow: the same for what comes later ─┘
  *
  * A tap goes with its last descriptor, so what needs removal is the redirect at CNI's interface: journaled, since it
@@ -52,7 +61,7 @@ export class Network {
   #isVmms = false
 
   /** Takes ownership of `netns`. Makes nothing. */
-  constructor(private netns: Netns | undefined, private readonly journal: Journal, private readonly log: Log) {}
+  constructor(private netns: Netns | undefined, private readonly place: NetworkPlace) {}
 
   /** What the guest is to be told of the connected interfaces. */
   get interfaces(): NetworkInterface[] {
@@ -77,7 +86,7 @@ export class Network {
     return netns.run(() => {
       using socket = new RtNetlink()
       const session = new NetlinkSession(socket, errnoName)
-      const found = readInterfaces(session, what => this.log.warn(`the guest does not get ${what}`))
+      const found = readInterfaces(session, what => this.place.log.warn(`the guest does not get ${what}`))
       if (found.length > maxInterfaces) throw new Fault(`${netns.path} has ${found.length} interfaces; a VM takes ${maxInterfaces}`)
       const gone = this.#connected.filter(each => !found.some(({ link }) => link.index === each.link.index))
       this.#connected = this.#connected.filter(each => !gone.includes(each))
@@ -97,7 +106,7 @@ export class Network {
       this.#isVmms = true
       this.#watch = this.netns.run(() => new NetworkWatch())
     }
-    if (this.#watch) this.#late = new LateInterfaces(this, this.#watch, ports, this.log)
+    if (this.#watch) this.#late = new LateInterfaces(this, this.#watch, ports, this.place.log)
   }
 
   /** Resolves when the guest has what the namespace has now; rejects when it cannot be given that. */
@@ -109,9 +118,9 @@ export class Network {
   forwardPorts(ports: Omit<PortForwardPorts, 'log'>): PortForward | undefined {
     if (!this.netns || this.#isVmms) return undefined
     try {
-      return new PortForward(this.netns, { ...ports, log: this.log })
+      return new PortForward(this.netns, { ...ports, log: this.place.log })
     } catch (error) {
-      this.log.warn(`port-forward to this sandbox does not work: it needs a host kernel with BPF sk_lookup programs (5.9): ${story(error)}`)
+      this.place.log.warn(`port-forward to this sandbox does not work: it needs a host kernel with BPF sk_lookup programs (5.9): ${story(error)}`)
       return undefined
     }
   }
@@ -120,7 +129,7 @@ export class Network {
   drop(id: string): void {
     const dropped = this.#connected.filter(each => each.id === id)
     this.#connected = this.#connected.filter(each => each.id !== id)
-    if (this.netns) removeRedirects(this.netns, dropped.map(each => each.link))
+    if (this.netns) disconnect(this.netns, dropped)
   }
 
   /** Removes the redirects. Idempotent. Throws NetlinkRefusal or SysError. */
@@ -129,7 +138,7 @@ export class Network {
     const { netns } = this
     const connected = this.#connected.splice(0)
     try {
-      if (netns && connected.length > 0) removeRedirects(netns, connected.map(each => each.link))
+      if (netns && connected.length > 0) disconnect(netns, connected)
     } finally {
       netns?.[Symbol.dispose]()
     }
@@ -164,47 +173,29 @@ export class Network {
 
   #connectOne(session: NetlinkSession, netns: Netns, pod: PodInterface): Nic {
     const { link } = pod
-    const { fd, name } = openTap()
+    const id = `net${++this.#lastId}`
+    // From here on close() takes back what there is of it.
+    const connected: Connected = { ...pod, id, model: this.place.model === 'macvtap' ? 'macvtap' : 'tc' }
+    this.#connected.push(connected)
     try {
-      const index = indexOf(session, name)
-      // The host's stack has nothing to say on it: a router solicitation of its own would reach the guest.
-      sys.writeFile(AT_FDCWD, `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1', O_WRONLY | O_TRUNC, 0)
-      session.change({ what: `${name} up`, message: sequence => linkSet(index, { up: true, ...(link.mtu !== undefined && { mtu: link.mtu }) }, sequence) })
-      this.journal.record({ kind: 'redirect', path: netns.path, inode: netns.inode, index: link.index, name: link.name })
-      const id = `net${++this.#lastId}`
-      this.#connected.push({ ...pod, id })
-      addRedirects(session, link, { index, name })
-      return { kind: 'nic', id, tap: fd, mac: link.mac ?? '', mtu: link.mtu ?? 0 }
+      return { kind: 'nic', id, tap: this.#tapOf(session, netns, connected), mac: link.mac ?? '', mtu: link.mtu ?? 0 }
     } catch (cause) {
-      fd.close()
       throw new Fault(`interface ${link.name} of ${netns.path} cannot be connected to the VM`, { cause })
     }
   }
-}
 
-function removeRedirects(netns: Netns, links: readonly { index: number; name: string }[]): void {
-  netns.run(() => {
-    using socket = new RtNetlink()
-    const session = new NetlinkSession(socket, errnoName)
-    for (const link of links) removeRedirect(session, link)
-  })
-}
-
-/** For `delete` after a killed shim: removes a journaled redirect. Nothing where the namespace is gone. */
-export function removeLeftRedirect({ path, inode, index, name }: { path: string; inode: number; index: number; name: string }): void {
-  let netns: Netns
-  try {
-    netns = Netns.open(path)
-  } catch {
-    // Removed, or replaced by something else: the redirect went with it.
-    return
+  #tapOf(session: NetlinkSession, netns: Netns, connected: Connected): Fd {
+    const place = { ...this.place, netns }
+    if (connected.model === 'tc') {
+      try {
+        return connectByTc(session, connected.link, place)
+      } catch (error) {
+        if (this.place.model === 'tc' || !isWithoutTc(error)) throw error
+        this.place.log.warn(`this host cannot redirect packets (${story(error)}): macvtap is used`)
+        removeRedirect(session, connected.link)
+        connected.model = 'macvtap'
+      }
+    }
+    return connectByMacvtap(session, connected.link, place)
   }
-  using opened = netns
-  if (opened.inode === inode) removeRedirects(opened, [{ index, name }])
-}
-
-function indexOf(session: NetlinkSession, name: string): number {
-  const answer = session.ask(`link ${name}`, sequence => linkGet(name, sequence))[0]
-  if (answer?.kind !== 'link') throw new Fault(`rtnetlink: expected the link ${name}, received ${answer?.kind ?? 'nothing'}`)
-  return answer.link.index
 }

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { rmSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { Container } from '../container.ts'
 import { processesNamed } from '../leaks.ts'
 import { forEachLane } from '../matrix.ts'
@@ -132,6 +133,21 @@ forEachLane('pod network', (lane) => {
     await container.shell('true')
     await container.remove()
   })
+
+  if (lane.runtime === 'kata-ts') {
+    it('works by macvtap as well', async () => {
+      const layer = `${stack.directory}/kata-ts/config.d/50-network.toml`
+      writeFileSync(layer, '[network]\nmodel = "macvtap"\n')
+      onTestFinished(() => { rmSync(layer) })
+      const network = new PodNetwork(stack)
+      const pod = network.addPod(2)
+      const container = await start(pod)
+      await container.shell([network.gateway, network.gateway6].map((address) => `ping -c 1 -W 5 ${address} >/dev/null`).join(' && '))
+      expect(pod.ip('-d', '-o', 'link')).toContain('macvtap mode passthru')
+      await container.remove()
+      expect(pod.ip('-d', '-o', 'link')).not.toContain('macvtap')
+    })
+  }
 
   it('is loopback only, and up, in a namespace without interfaces', async () => {
     const container = await start(new Pod(stack, 'e2e-empty'))
