@@ -1,3 +1,6 @@
+import * as sys from 'native:sys'
+import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../../native/ts/constants/mount.ts'
+import { check } from '../../native/ts/errno.ts'
 import { makeDirectories, writeText } from '../../native/ts/file.ts'
 import { invalid } from '../refusal.ts'
 
@@ -7,11 +10,19 @@ const etcDir = '/run/kata-ts/etc'
 /** A name without a way out of the directory. */
 const fileName = /^[a-z][a-z0-9.-]{0,63}$/
 
-/** Writes the pod's hosts, resolv.conf and the like. Throws Refusal for a name that is none. */
+/** The pod's /dev/shm, for containers that mount it: one for all of them, as they share the IPC namespace. */
+const shmDir = '/run/kata-ts/shm'
+/** What containerd gives a pod (internal/cri/server/podsandbox, defaultShmSize). */
+const shmOptions = 'mode=1777,size=64m'
+
+/** Writes the pod's hosts, resolv.conf and the like, where there are any, and mounts its /dev/shm beside them. Throws Refusal for a name that is none. */
 export function writeEtc(files: Readonly<Record<string, string>>): void {
   for (const [name, text] of Object.entries(files)) {
     if (!fileName.test(name)) throw invalid(`${JSON.stringify(name)} is no name of a file`)
     makeDirectories(etcDir)
     writeText(`${etcDir}/${name}`, text, 0o644)
   }
+  if (Object.keys(files).length === 0) return
+  makeDirectories(shmDir)
+  check('mount', shmDir, sys.mount('shm', shmDir, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, shmOptions))
 }

@@ -7,12 +7,15 @@ export interface LinuxResources {
   cpu_period?: number; cpu_quota?: number; cpu_shares?: number; memory_limit_in_bytes?: number; oom_score_adj?: number
   cpuset_cpus?: string; hugepage_limits?: { page_size: string; limit: number }[]; unified?: Record<string, string>
 }
+/** Names of CRI's NamespaceMode; left out: POD. */
+export interface NamespaceOptions { network?: 'NODE'; pid?: 'POD' | 'CONTAINER' | 'NODE' | 'TARGET'; ipc?: 'NODE'; target_id?: string }
 export interface PodSandboxConfig {
   metadata: { name: string; uid: string; namespace: string; attempt: number }
   hostname?: string
   log_directory?: string
+  dns_config?: { servers?: string[]; searches?: string[]; options?: string[] }
   annotations?: Record<string, string>
-  linux?: { cgroup_parent?: string; sysctls?: Record<string, string>; overhead?: LinuxResources; resources?: LinuxResources }
+  linux?: { cgroup_parent?: string; security_context?: { namespace_options: NamespaceOptions }; sysctls?: Record<string, string>; overhead?: LinuxResources; resources?: LinuxResources }
 }
 export interface ContainerConfig {
   metadata: { name: string; attempt: number }
@@ -20,7 +23,7 @@ export interface ContainerConfig {
   command?: string[]
   args?: string[]
   log_path?: string
-  linux?: { resources?: LinuxResources }
+  linux?: { resources?: LinuxResources; security_context?: { namespace_options: NamespaceOptions } }
 }
 interface Value { value: string }
 interface Cpu { usage_core_nano_seconds: Value | null; usage_nano_cores: Value | null }
@@ -31,6 +34,8 @@ interface Calls {
   RunPodSandbox: [{ config: PodSandboxConfig; runtime_handler: string }, { pod_sandbox_id: string }]
   StopPodSandbox: [{ pod_sandbox_id: string }, unknown]
   RemovePodSandbox: [{ pod_sandbox_id: string }, unknown]
+  /** state: 0 ready, 1 not. `info` with `verbose`, in JSON of the sandboxer's. */
+  PodSandboxStatus: [{ pod_sandbox_id: string; verbose: boolean }, { status: { id: string; state: number }; info: Record<string, string> }]
   PodSandboxStats: [{ pod_sandbox_id: string }, { stats: { linux: { cpu: Cpu | null; memory: Memory | null; process: { process_count: Value } | null; containers: ContainerStats[] } } }]
   CreateContainer: [{ pod_sandbox_id: string; config: ContainerConfig; sandbox_config: PodSandboxConfig }, { container_id: string }]
   StartContainer: [{ container_id: string }, unknown]

@@ -1,6 +1,6 @@
 /** A pod made over CRI, and its containers. */
 import { randomBytes } from 'node:crypto'
-import type { ContainerConfig, CriClient, LinuxResources, PodSandboxConfig } from './client.ts'
+import type { ContainerConfig, CriClient, LinuxResources, NamespaceOptions, PodSandboxConfig } from './client.ts'
 
 export const podImage = 'docker.io/library/busybox:latest'
 
@@ -11,6 +11,10 @@ export interface PodOptions {
   resources?: LinuxResources
   cgroupParent?: string
   annotations?: Record<string, string>
+  sysctls?: Record<string, string>
+  dns?: NonNullable<PodSandboxConfig['dns_config']>
+  /** Each container's, too, unless it says otherwise. */
+  namespaces?: NamespaceOptions
   /** Begins the pod's name: what is left of a test can be found by it. */
   prefix?: string
 }
@@ -27,17 +31,22 @@ export class Pod {
       metadata: { name, uid, namespace: 'default', attempt: 0 },
       hostname: name,
       annotations: options.annotations ?? {},
-      linux: { ...(options.cgroupParent === undefined ? {} : { cgroup_parent: options.cgroupParent }), ...(options.resources ? { resources: options.resources } : {}) },
+      ...(options.dns ? { dns_config: options.dns } : {}),
+      linux: {
+        ...(options.sysctls ? { sysctls: options.sysctls } : {}),
+        ...(options.namespaces ? { security_context: { namespace_options: options.namespaces } } : {}),
+        ...(options.cgroupParent === undefined ? {} : { cgroup_parent: options.cgroupParent }), ...(options.resources ? { resources: options.resources } : {}),
+      },
     }
     const { pod_sandbox_id } = await cri.call('RunPodSandbox', { config, runtime_handler: options.handler })
     return new Pod(cri, pod_sandbox_id, config)
   }
 
   /** CreateContainer and StartContainer; gives the container's id. */
-  async start(command: string[], resources?: LinuxResources): Promise<string> {
+  async start(command: string[], resources?: LinuxResources, namespaces = this.config.linux?.security_context?.namespace_options): Promise<string> {
     const config: ContainerConfig = {
       metadata: { name: `c${++this.#containers}`, attempt: 0 }, image: { image: podImage }, command,
-      linux: resources ? { resources } : {},
+      linux: { ...(resources ? { resources } : {}), ...(namespaces ? { security_context: { namespace_options: namespaces } } : {}) },
     }
     const { container_id } = await this.cri.call('CreateContainer', { pod_sandbox_id: this.id, config, sandbox_config: this.config })
     await this.cri.call('StartContainer', { container_id })
