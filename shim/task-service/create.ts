@@ -11,6 +11,7 @@ import { isIdentifier } from '../flags.ts'
 import { runHooks } from '../host-hooks.ts'
 import { Process } from '../process/process.ts'
 import { Refusal } from '../refusal.ts'
+import { takeOomScore } from '../resources/oom-score.ts'
 import { Container, type HostProcess } from '../sandbox/container.ts'
 import { Placeholder } from '../sandbox/placeholder.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
@@ -76,6 +77,7 @@ export async function create(context: TaskContext, request: CreateTaskRequest): 
   await runHooks(container.hooks.create, 'createRuntime', hookState(container, 'creating'))
   // Hooks may have made the container's network (docker, nerdctl).
   await sandbox.ports.network?.refresh()
+  if (!isPause && sandbox.ports.hypervisor.ownKernel) takeOomScore(sandbox.ports.hypervisor.pid, bundle.spec.process?.oomScoreAdj)
   if (guest) await createInGuest(sandbox, agent, container, { ...guest, pluggedIn: disks, terminal: request.terminal })
   owner.move()
   sandbox.ports.timeline.mark('create')

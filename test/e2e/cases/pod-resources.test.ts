@@ -120,7 +120,9 @@ forEachLane('pod resources in a VM', (lane) => {
 
   it('has every process of the sandbox in the pod\'s cgroup, and nothing left of it at the end', patience, async () => {
     const pod = await run({ cgroupParent: parent })
-    await pod.start(forever)
+    await pod.start(forever, { oom_score_adj: 777 })
+    const vmm = stackProcesses(stack).filter((pid) => /qemu-system.*/.test(commandLine(pid)) && commandLine(pid).includes(pod.id))
+    expect(vmm.map((pid) => readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'))).toEqual(['777\n'])
     const groups = stackProcesses(stack).filter((pid) => commandLine(pid).includes(pod.id)).map((pid) => readFileSync(`/proc/${pid}/cgroup`, 'utf8'))
     expect(groups.length).toBeGreaterThanOrEqual(4)
     for (const group of groups) expect(group).toContain(`:${parent}/${pod.id}\n`)

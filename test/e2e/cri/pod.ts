@@ -21,6 +21,7 @@ export interface PodOptions {
 
 export class Pod {
   #containers = 0
+  #removed = false
   private constructor(private readonly cri: CriClient, readonly id: string, readonly config: PodSandboxConfig) {}
 
   /** RunPodSandbox. */
@@ -59,8 +60,10 @@ export class Pod {
     return { status: exit_code, stdout: stdout.toString(), stderr: stderr.toString() }
   }
 
-  /** Stops and removes the pod with all its containers. */
+  /** Stops and removes the pod with all its containers. Idempotent. */
   async remove(): Promise<void> {
+    if (this.#removed) return
+    this.#removed = true
     await this.cri.call('StopPodSandbox', { pod_sandbox_id: this.id })
     await this.cri.call('RemovePodSandbox', { pod_sandbox_id: this.id })
   }
