@@ -63,6 +63,12 @@ describe('kernelCommandLine', () => {
       'console=ttyS0 quiet panic=-1 tsc=reliable tsc_early_khz=2100000 lapic_timer_khz=1000000 noreplace-smp pcie_ports=native')
   })
 
+  it('has no emulated guest with a timer chip try it out: under load it would fail, and panic', () => {
+    const q35 = { ...parts, hypervisor: { ...parts.hypervisor, machine: 'q35' as const } }
+    expect(kernelCommandLine(q35)).toContain(' no_timer_check ')
+    expect(kernelCommandLine({ ...q35, accelerator: { kind: 'kvm' } })).not.toContain('no_timer_check')
+  })
+
   it('leaves them to kvm-clock under KVM', () => {
     expect(kernelCommandLine({ ...parts, accelerator: { kind: 'kvm' } })).toBe('console=ttyS0 quiet panic=-1 noreplace-smp pcie_ports=native')
   })
