@@ -2,6 +2,7 @@
  * Every case runs with runc first, the control, and then with kata-ts.
  *
  *   KATA_TS_KUBERNETES_RUNTIME=kata-ts   only this runtime
+ *   KATA_TS_KUBERNETES_PATIENCE=60       seconds that a pod may take to come to a state (180)
  */
 import { describe, it } from 'vitest'
 import { Cluster } from './cluster.ts'

@@ -16,6 +16,9 @@ export interface PodShape {
 }
 export type Container = Readonly<Record<string, unknown>> & { readonly name: string }
 
+/** How long a pod may take to come to a state: emulated guests on a loaded machine are slow. */
+const patience = Number(process.env['KATA_TS_KUBERNETES_PATIENCE'] ?? 180)
+
 let count = 0
 
 /** A container that waits for its end and ends at once when it is told to. */
@@ -68,13 +71,13 @@ export class Pod {
   }
 
   /** Waits for what `kubectl wait --for` names; throws with the pod's story. */
-  async until(what: string, seconds = 180): Promise<void> {
+  async until(what: string, seconds = patience): Promise<void> {
     const { code, stderr } = await this.cluster.try(['wait', `pod/${this.name}`, `--for=${what}`, `--timeout=${seconds}s`])
     if (code !== 0) throw new Error(`${this.name} did not come to ${what}: ${stderr}\n${await this.story()}`)
   }
 
   /** Waits for the end of a pod that does not restart. */
-  finished(phase: 'Succeeded' | 'Failed', seconds?: number): Promise<void> { return this.until(`jsonpath={.status.phase}=${phase}`, seconds) }
+  finished(phase: 'Succeeded' | 'Failed'): Promise<void> { return this.until(`jsonpath={.status.phase}=${phase}`) }
 
   /** A field of the pod, for example '.status.podIP'. */
   field(path: string): Promise<string> { return this.cluster.field(`pod/${this.name}`, path) }
@@ -107,7 +110,7 @@ export class Pod {
 }
 
 /** Calls `look` until it returns something else than undefined; throws with what `what` names when that takes too long. */
-export async function eventually<Value>(what: string, look: () => Promise<Value | undefined>, seconds = 120): Promise<Value> {
+export async function eventually<Value>(what: string, look: () => Promise<Value | undefined>, seconds = patience): Promise<Value> {
   const end = Date.now() + seconds * 1000
   for (;;) {
     const found = await look()

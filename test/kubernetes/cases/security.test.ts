@@ -12,8 +12,8 @@ forEachRuntime('security', [
     run: async (cluster, runtime) => {
       const pod = await Pod.ready(cluster, runtime, 'user', { spec: { securityContext: { supplementalGroups: [555], fsGroup: 666 },
         volumes: [{ name: 'd', emptyDir: {} }],
-        containers: [idle('main', { volumeMounts: [{ name: 'd', mountPath: '/d' }], securityContext: { runAsUser: 1000, runAsGroup: 2000, readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, seccompProfile: { type: 'RuntimeDefault' } } })] } })
-      expect(await pod.shell('id -u; id -g; id -G')).toBe('1000\n2000\n2000 555 666')
+        containers: [idle('main', { volumeMounts: [{ name: 'd', mountPath: '/d' }], securityContext: { runAsUser: 1234, runAsGroup: 2000, readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, seccompProfile: { type: 'RuntimeDefault' } } })] } })
+      expect(await pod.shell('id -u; id -g; id -G')).toBe('1234\n2000\n2000 555 666')
       expect(await pod.shell('grep -E "^(CapEff|NoNewPrivs|Seccomp):" /proc/1/status | tr -d "[:blank:]"')).toBe('CapEff:0000000000000000\nNoNewPrivs:1\nSeccomp:2')
       expect((await pod.try(['touch', '/x'])).stderr).toContain('Read-only')
       expect(await pod.shell('touch /d/f; stat -c %g /d/f')).toBe('666')
