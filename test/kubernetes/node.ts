@@ -6,9 +6,10 @@ import type { Cluster } from './cluster.ts'
 function read(path: string): string { try { return readFileSync(path, 'utf8') } catch { return '' } }
 const processes = (): number[] => readdirSync('/proc').map(Number).filter(Number.isInteger)
 
-/** Processes that containerd or a shim of this cluster started: they carry the stack's mark. */
+/** Processes of this cluster: they carry the stack's mark, or (the VMM, whose environment is empty) see a mount of it. */
 function marked(cluster: Cluster): number[] {
-  return processes().filter((pid) => `\0${read(`/proc/${pid}/environ`)}`.includes(`\0KATA_TS_STACK=${cluster.directory}\0`))
+  return processes().filter((pid) => `\0${read(`/proc/${pid}/environ`)}`.includes(`\0KATA_TS_STACK=${cluster.directory}\0`) ||
+    read(`/proc/${pid}/mountinfo`).includes(`${cluster.directory}/`))
 }
 
 /** The shim of the pod with this uid: its sandbox's cgroup or bundle names the pod. */

@@ -51,7 +51,7 @@ forEachRuntime('network', [
     run: async (cluster, runtime) => {
       const web = await Pod.ready(cluster, runtime, 'guarded', serving())
       const address = await web.field('.status.podIP')
-      const fetched = (): Promise<number | null> => cluster.node('curl', '-sS', '--max-time', '5', `http://${address}:8080/name`).then(({ code }) => code)
+      const fetched = (): Promise<number | null> => cluster.node('curl', '-sS', '--max-time', '30', `http://${address}:8080/name`).then(({ code }) => code)
       expect(await fetched()).toBe(0)
       onTestFinished(async () => { await cluster.node('nft', 'delete', 'table', 'inet', 'guard') })
       await cluster.node('nft', `add table inet guard; add chain inet guard out { type filter hook output priority 0; }; add rule inet guard out ip daddr ${address} tcp dport 8080 counter reject with tcp reset`)

@@ -70,7 +70,7 @@ forEachRuntime('streams', [
   {
     name: 'port-forward carries requests both ways',
     run: async (cluster, runtime) => {
-      const pod = await Pod.ready(cluster, runtime, 'forward', { spec: { containers: [script('mkdir /www; head -c 1000000 /dev/zero >/www/big; echo hello >/www/index.html; exec httpd -f -p 127.0.0.1:8080 -h /www', 'web')] } })
+      const pod = await Pod.ready(cluster, runtime, 'forward', { spec: { containers: [script('mkdir /www; head -c 1000000 /dev/zero >/www/big; echo hello >/www/index.html; exec httpd -f -p 127.0.0.1:8080 -h /www', 'web', { readinessProbe: { exec: { command: ['wget', '-q', '-O', '/dev/null', 'http://127.0.0.1:8080/'] }, periodSeconds: 1, timeoutSeconds: 10 } })] } })
       const forward = lasting(cluster, 'port-forward', pod.name, '18080:8080')
       await eventually('the forward to listen', async () => forward.output().includes('Forwarding from 127.0.0.1') || undefined)
       const fetch = (path: string) => cluster.node('curl', '-sS', '--max-time', '60', `http://127.0.0.1:18080/${path}`)
