@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { O_DIRECTORY, O_PATH } from '../../native/ts/constants/fcntl.ts'
 import { fake } from '../../native/ts/fake/sys.ts'
 import { SharedSources } from './shared-sources.ts'
@@ -6,7 +6,9 @@ import { SharedSources } from './shared-sources.ts'
 const source = '/run/kata-ts/share/.binds/0'
 const spec = { ociVersion: '1.1.0', mounts: [{ destination: '/data', type: 'bind', source }, { destination: '/proc', type: 'proc', source: 'proc' }] }
 
+afterEach(() => void vi.useRealTimers())
 beforeEach(() => {
+  vi.useFakeTimers()
   fake.reset()
   fake.makeParents(`${source}/x`)
 })
@@ -29,4 +31,18 @@ it('leaves a source that is not there to the mount, which tells', () => {
   sources.take('c1', { ociVersion: '1.1.0', mounts: [{ destination: '/data', source: '/run/kata-ts/share/.binds/7' }] })
   sources.release('c1')
   expect(fake.names()).not.toContain('umount2')
+})
+
+it('looks for what the host takes away until it is gone, so that kernel and daemon forget it', async () => {
+  const sources = new SharedSources()
+  sources.take('c1', { ...spec, root: { path: '/run/kata-ts/share/c1/rootfs' } })
+  sources.release('c1')
+  fake.calls = []
+  const looked = () => fake.callsOf('openat').map(call => call[1])
+  await vi.advanceTimersByTimeAsync(1_600)
+  expect(looked().sort()).toEqual([source, '/run/kata-ts/share/c1/rootfs'])
+  fake.nodes.delete(source)
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(looked()).toHaveLength(3)
+  expect(fake.held().fds).toEqual([])
 })

@@ -172,6 +172,28 @@ forEachLane('volumes', (lane) => {
     expect(await container.shell('cat /follows/later/file; ls /stays/later')).toBe('late\n')
   })
 
+  it('let go of their device with their last container, while the pod lives on', async () => {
+    const directories = new PodDirectories(stack)
+    const [image, path] = [`${directories.path}/image`, directories.volume('csi', 'pv')]
+    execFileSync('truncate', ['-s', '16M', image])
+    execFileSync('mkfs.ext4', ['-q', '-F', image])
+    directories.inStack('mount', '-o', 'loop', image, path)
+    const pod = await running({})
+    const containers = [await member(stack, lane, pod, [bind(path, '/data')]), await member(stack, lane, pod, [bind(path, '/data')])]
+    for (const container of containers) await container.start()
+    await containers[0]?.shell('mkdir /data/deep && echo kept >/data/deep/file')
+    expect(await containers[1]?.shell('cat /data/deep/file')).toBe('kept\n')
+    for (const container of containers) await container.remove()
+    directories.inStack('umount', path)
+    // The loop device is gone with the last that holds the file system.
+    await expect.poll(() => execFileSync('losetup', ['--associated', image], { encoding: 'utf8' }), { timeout: 20_000, interval: 200 }).toBe('')
+    directories.inStack('mount', '-o', 'loop', image, path)
+    onTestFinished(() => directories.inStack('umount', '-l', path))
+    const later = await member(stack, lane, pod, [bind(path, '/data')])
+    await later.start()
+    expect(await later.shell('cat /data/deep/file')).toBe('kept\n')
+  })
+
   it('that are single files are written in place', async () => {
     const directories = new PodDirectories(stack)
     for (const name of ['hosts', 'termination-log']) writeFileSync(`${directories.path}/${name}`, '')
