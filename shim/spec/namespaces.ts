@@ -53,3 +53,12 @@ function guestNamespace(namespace: LinuxNamespace): LinuxNamespace[] {
       return [{ type: namespace.type }]
   }
 }
+
+/**
+ * Where there is no VM: `rewritten` (a rewritten spec's namespaces) with those of the pod that a guest would be, which are the host's
+ * then. Without them the container would be in the host's own network.
+ */
+export function withHostNamespaces(rewritten: readonly LinuxNamespace[], given: readonly LinuxNamespace[]): LinuxNamespace[] {
+  const shared = given.filter(({ type }) => type === 'network' || type === 'ipc' || type === 'uts')
+  return [...rewritten.filter(({ type }) => !shared.some(other => other.type === type)), ...shared]
+}

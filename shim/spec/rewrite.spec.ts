@@ -7,7 +7,7 @@ import { guestSpec } from './rewrite.ts'
 
 const namespaces = ['pid', 'network', 'ipc', 'uts', 'mount'].map(type => ({ type })) as NonNullable<Spec['linux']>['namespaces']
 
-function rewritten(change: Partial<Spec>): { spec: Spec; binds: unknown[]; dropped: string[] } {
+function rewritten(change: Partial<Spec>, ownKernel = true): { spec: Spec; binds: unknown[]; dropped: string[] } {
   const binds: unknown[] = []
   const dropped: string[] = []
   const base: Spec = { ociVersion: '1.1.0', root: { path: 'rootfs', readonly: true }, process: { args: ['true'], cwd: '/', user: { uid: 0, gid: 0 } } as Spec['process'] & object, linux: { namespaces: namespaces ?? [] } }
@@ -17,6 +17,7 @@ function rewritten(change: Partial<Spec>): { spec: Spec; binds: unknown[]; dropp
     hasMountsBelow: path => path.endsWith('/tree'),
     guestPath: (_source, destination) => destination === '/dev/shm' ? '/guest/shm' : undefined,
     disks: requestedDisks({ ...base, ...change }.linux ?? {}, device => device.path.startsWith('/dev/host')),
+    ownKernel,
     dropped: what => dropped.push(what),
   })
   return { spec, binds, dropped }
@@ -25,6 +26,13 @@ function rewritten(change: Partial<Spec>): { spec: Spec; binds: unknown[]; dropp
 describe('guestSpec', () => {
   it('puts the root on the share and keeps it read-only', () => {
     expect(rewritten({}).spec.root).toEqual({ path: '/guest/rootfs', readonly: true })
+  })
+
+  it('keeps a container without a VM in its own network, and in what its pod shares', () => {
+    const given = [{ type: 'pid' as const }, { type: 'network' as const, path: '/run/netns/pod' }, { type: 'ipc' as const, path: '/proc/7/ns/ipc' }, { type: 'uts' as const }]
+    const types = (ownKernel: boolean) => rewritten({ linux: { namespaces: given } }, ownKernel).spec.linux?.namespaces?.map(({ type, path }) => path ?? type)
+    expect(types(false)).toEqual(['pid', 'mount', 'cgroup', '/run/netns/pod', '/proc/7/ns/ipc', 'uts'])
+    expect(types(true)).toEqual(['pid', 'uts', 'mount', 'cgroup'])
   })
 
   it('brings bind mounts into the share, with read-only told to the host', () => {

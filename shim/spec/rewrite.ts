@@ -4,7 +4,7 @@ import type { DiskRequest } from './disks.ts'
 import { rewriteDevices, rewriteResources } from './devices.ts'
 import { guestHooks } from './hooks.ts'
 import { type BindSources, rewriteMounts } from './mounts.ts'
-import { rewriteNamespaces } from './namespaces.ts'
+import { rewriteNamespaces, withHostNamespaces } from './namespaces.ts'
 import { containerSysctls } from './sysctl.ts'
 
 export interface GuestSpecOptions extends BindSources {
@@ -14,6 +14,8 @@ export interface GuestSpecOptions extends BindSources {
   sandboxSysctls?: Readonly<Record<string, string>>
   /** Block devices of the host that the guest is given (disks.ts). */
   disks: readonly DiskRequest[]
+  /** False where the "guest" is the host itself. */
+  ownKernel?: boolean
   /** Told what was left out, one line each. */
   dropped: (what: string) => void
 }
@@ -51,13 +53,14 @@ export function guestProcess<P extends { apparmorProfile?: unknown; selinuxLabel
   return rest
 }
 
-function rewriteLinux(linux: NonNullable<Spec['linux']>, { disks, dropped, sandboxSysctls = {} }: GuestSpecOptions): NonNullable<Spec['linux']> {
+function rewriteLinux(linux: NonNullable<Spec['linux']>, { disks, dropped, ownKernel = true, sandboxSysctls = {} }: GuestSpecOptions): NonNullable<Spec['linux']> {
   const { cgroupsPath: _hostCgroup, mountLabel, intelRdt, resources, devices: _hostDevices, namespaces, sysctl, ...rest } = linux
   if (mountLabel) dropped(`SELinux mount label ${mountLabel}: the guest has no SELinux`)
   if (intelRdt) dropped('Intel RDT settings: they name a host resource')
+  const rewritten = rewriteNamespaces(namespaces ?? [])
   return {
     ...rest,
-    namespaces: rewriteNamespaces(namespaces ?? []),
+    namespaces: ownKernel ? rewritten : withHostNamespaces(rewritten, namespaces ?? []),
     ...(sysctl ? { sysctl: containerSysctls(sysctl, sandboxSysctls) } : {}),
     devices: rewriteDevices(linux, disks, dropped),
     ...(resources ? { resources: rewriteResources(resources, dropped, disks) } : {}),

@@ -134,6 +134,7 @@ function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bund
     // Without a VM the host's memory is the container's, and inotify works.
     guestPath: (source, destination) => hypervisor.ownKernel ? sandbox.volumes.take(request.id, source, destination) : undefined,
     disks,
+    ownKernel: hypervisor.ownKernel,
     dropped: what => log.info(`left out of the guest's spec: ${what}`, { container: request.id }),
   })
   const complete = hypervisor.ownKernel ? withPodShm(rewritten, spec.linux?.namespaces ?? [], () => sandbox.volumes.takePodShm(request.id)) : rewritten
