@@ -70,7 +70,7 @@ forEachLane('privileged', (lane) => {
       },
     })
     await container.start()
-    expect(await container.shell('exec 3<>/dev/loop-control && echo opened')).toBe('opened\n')
+    expect(await container.shell('test -c /dev/loop-control && exec 3<>/dev/loop-control && echo opened')).toBe('opened\n')
   })
 })
 
@@ -86,7 +86,7 @@ forEachLane('devices by path', (lane) => {
         give(spec, '/dev/fuse', 10, 229)
         for (const set of ['bounding', 'effective', 'permitted'] as const) spec.process.capabilities[set] = [...spec.process.capabilities[set], 'CAP_NET_ADMIN', 'CAP_SYS_ADMIN']
       },
-      args: ['sh', '-c', 'tunctl -t tun0 >/dev/null && ls /sys/class/net && { exec 3<>/dev/fuse; } && echo fuse; ls /dev/loop* 2>/dev/null; mknod /tmp/loop c 10 237 && { exec 4<>/tmp/loop; }'],
+      args: ['sh', '-c', 'tunctl -t tun0 >/dev/null && ls /sys/class/net && test -c /dev/fuse && { exec 3<>/dev/fuse; } && echo fuse; ls /dev/loop* 2>/dev/null; mknod /tmp/loop c 10 237 && { exec 4<>/tmp/loop; }'],
     })
     await container.start()
     const { stdout, stderr } = await container.finish()
