@@ -24,5 +24,8 @@ forEachLane('Docker in a container', (lane) => {
     expect(await system.shell('docker exec web sh -c "exit 7"; echo $?')).toBe('7\n')
     expect(await system.shell('iptables -t nat -S | grep -c -- "--dport 8080"')).toBe('1\n')
     await system.shell('docker rm -f web')
+    // A file system of a process: /dev/fuse does what it is for.
+    expect(await system.shell('cd /var/lib/docker && mkdir -p fuse/lower fuse/upper fuse/work fuse/merged && echo low >fuse/lower/file && cd fuse'
+      + ' && fuse-overlayfs -o lowerdir=lower,upperdir=upper,workdir=work merged && cat merged/file && echo up >merged/new && cat upper/new && umount merged')).toBe('low\nup\n')
   })
 }, { runtime: 'kata-ts', reason: 'a daemon on the host would change its iptables' })
