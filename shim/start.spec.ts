@@ -109,6 +109,16 @@ describe('start', () => {
     expect(fake.callsOf('fork')).toEqual([])
   })
 
+  it('refuses the user namespace of a pod, and leaves that of a lone container to the guest', () => {
+    const linux = { namespaces: [...namespaces, { type: 'user' }], uidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }], gidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }] }
+    host({ 'io.kubernetes.cri.container-type': 'sandbox' }, linux)
+    expect(() => start(flags, new Timeline())).toThrow('leave out hostUsers: false')
+    expect(left()).toEqual([])
+    host({}, linux)
+    start(flags, new Timeline())
+    expect(fake.callsOf('fork')).toHaveLength(1)
+  })
+
   it('refuses a pod sysctl of the whole machine before anything is made', () => {
     host({ 'io.kubernetes.cri.container-type': 'sandbox' }, { namespaces, sysctl: { 'vm.swappiness': '1' } })
     expect(() => start(flags, new Timeline())).toThrow("sysctl vm.swappiness is not of a pod's namespace")

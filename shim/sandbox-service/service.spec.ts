@@ -92,6 +92,13 @@ describe('sandbox service', () => {
     expect(made.only.made).toBeUndefined()
   })
 
+  it('refuses a pod with a user namespace', async () => {
+    const { shim: made } = shim()
+    const usernsOptions = { mode: NamespaceMode.POD, uids: [{ hostId: 100000, containerId: 0, length: 65536 }], gids: [] }
+    const linux = { cgroupParent: '', sysctls: {}, overhead: undefined, resources: undefined, securityContext: { privileged: false, namespaceOptions: { ...namespaceOptions, usernsOptions } } }
+    await expect(made.api.createSandbox({ sandboxId, options: options({ linux }) })).rejects.toThrow('hostUsers: false')
+  })
+
   it('refuses options of another kind, a second creation, and another sandbox', async () => {
     const { shim: { api } } = shim()
     await expect(api.createSandbox({ sandboxId, options: { typeUrl: 'x.y', value: new Uint8Array(0) } })).rejects.toMatchObject({ code: Code.InvalidArgument })

@@ -1,3 +1,4 @@
+import { Fault } from '../../native/ts/fault.ts'
 import { readText, readTextIfPresent } from '../../native/ts/file.ts'
 import type { DNSConfig, LinuxContainerResources, NamespaceOption, PodSandboxConfig } from '../../protocol/gen/cri.ts'
 import { NamespaceMode } from '../../protocol/gen/cri.ts'
@@ -40,6 +41,8 @@ export function podOfBundle(bundle: Bundle): PodDescription {
   const isPause = isPauseBundle(bundle)
   const namespaces = spec.linux?.namespaces ?? []
   refuseHostNamespaces(namespaces)
+  // A lone container makes its own in the guest; a pod's also maps the ids of its volumes.
+  if (isPause && namespaces.some(namespace => namespace.type === 'user')) throw userNamespaceRefused()
   return {
     lifetime: 'containers',
     hostname: spec.hostname || (isPause ? hostHostname() : ''),
@@ -63,7 +66,9 @@ const criSysctls: Readonly<Record<string, string>> = {
 
 /** The sandbox `id` that CRI describes. Throws Fault for what no sandbox can be. */
 export function podOfConfig(id: string, config: PodSandboxConfig, netnsPath: string): PodDescription {
-  refuseHostNamespaces(ownNamespaces(config.linux?.securityContext?.namespaceOptions))
+  const options = config.linux?.securityContext?.namespaceOptions
+  refuseHostNamespaces(ownNamespaces(options))
+  if (options?.usernsOptions?.mode === NamespaceMode.POD) throw userNamespaceRefused()
   const hostname = config.hostname || hostHostname()
   return {
     lifetime: 'sandbox-api',
@@ -80,6 +85,13 @@ export function podOfConfig(id: string, config: PodSandboxConfig, netnsPath: str
       'resolv.conf': config.dnsConfig ? resolvConf(config.dnsConfig) : readTextIfPresent('/etc/resolv.conf') ?? '',
     },
   }
+}
+
+/** Its mounts are to be ID-mapped, which neither virtiofsd's protocol nor a file system below it is known to do. */
+function userNamespaceRefused(): Fault {
+  return new Fault('the pod asks for a user namespace, whose volumes would need ID-mapped mounts over virtio-fs', {
+    fix: 'leave out hostUsers: false (root of the pod is root of its own kernel only), or choose another runtimeClassName',
+  })
 }
 
 /** CRI's resources mean what the runtime spec's do. */
