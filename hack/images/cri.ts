@@ -35,8 +35,21 @@ const busybox = [
   script('bin/ipcs', 'cat /proc/sysvipc/shm'),
 ]
 
-/** A file's last entry in a tar wins. */
-const withFiles = (...more: RootfsEntry[]): RootfsEntry[] => [...busybox, ...more]
+/** The busybox image with more files, or others of the same names. */
+function withFiles(...more: RootfsEntry[]): RootfsEntry[] {
+  const replaced = new Set(more.map((entry) => entry.path))
+  return [...busybox.filter((entry) => !replaced.has(entry.path)), ...more]
+}
+
+/**
+ * critest masks /bin/ls and expects its shell to find that. The shell of busybox-static runs `ls` itself; that of the
+ * package busybox does not, and wants a C library.
+ */
+function shellThatExecutes(): RootfsEntry[] {
+  const root = debian as string // checked above
+  const libraries = debianFiles([join(root, 'libc6')]).filter((entry) => /\/(ld-linux-x86-64|libc|libresolv)\.so\.\d$/.test(entry.path) || entry.path === 'lib64')
+  return withFiles(...libraries, { path: 'bin/sh', kind: 'file', mode: 0o755, content: readFileSync(join(root, 'busybox/bin/busybox')) })
+}
 
 function nginx(port: number): RootfsEntry[] {
   const packages = ['nginx', 'libc6', 'libcrypt1', 'libpcre2-8-0', 'libssl3', 'zlib1g']
@@ -80,7 +93,7 @@ const images: Record<string, Image> = {
   // critest removes 3.9, so it must not be the image that sandboxes run from.
   'pause:3.9': pauseImage('3.9'),
   'library/busybox:latest': shellImage(),
-  [`${e2e}/busybox:1.29-2`]: shellImage(),
+  [`${e2e}/busybox:1.29-2`]: await imageOf(shellThatExecutes(), {}),
   [`${e2e}/nginx:1.14-2`]: await imageOf(nginx(80), { command: ['nginx'] }),
   [`${e2e}/httpd:2.4.39-4`]: await imageOf(withFiles(directory('www'), file('www/index.html', '<h1>It works!</h1>\n')),
     { command: ['sh', '-c', 'echo httpd starts; exec httpd -f -v -p 80 -h /www'] }),

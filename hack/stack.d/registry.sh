@@ -2,7 +2,7 @@
 # every registry host (see the mirror below), so images keep their upstream names. Sourced by hack/stack.
 
 registry_address=127.0.0.1:5000
-image_packages='busybox-static nginx libc6 libcrypt1 libpcre2-8-0 libssl3 zlib1g'
+image_packages='busybox-static busybox nginx libc6 libcrypt1 libpcre2-8-0 libssl3 zlib1g'
 
 # registry_images: prints the directory with every image, made once for its content.
 registry_images() {
