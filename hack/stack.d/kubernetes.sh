@@ -163,7 +163,8 @@ kubernetes_stop() {
 # After the containers: kubelet's own cgroups, which nobody else removes. Only empty ones go.
 kubernetes_remove_cgroups() {
   local dir=$1 hierarchy root
-  for hierarchy in $(cgroup_hierarchies); do
+  # On a hybrid host kata-ts puts its sandboxes into the unified hierarchy as well.
+  for hierarchy in $(cgroup_hierarchies) /sys/fs/cgroup/unified; do
     root=$hierarchy/$(kubernetes_cgroup "$dir")
     [ ! -d "$root" ] || find "$root" -depth -type d -exec rmdir {} +
   done
