@@ -13,9 +13,11 @@ docker_up() {
   if ! ours "$dir/docker.pid" "$dir"; then
     mkdir -p "$dir/docker"
     echo '{ "runtimes": { "kata-ts": { "path": "'"$checkout"'/build/bin/kata-ts" } } }' >"$dir/docker/daemon.json"
+    # Its usual place, private to the stack: the names of runtimes' sockets below it are long.
+    nsenter --target "$(cat "$dir/holder.pid")" --mount sh -ec 'mkdir -p /run/docker; mountpoint -q /run/docker || mount -t tmpfs kata-ts-stack /run/docker'
     PATH=$daemon/usr/sbin:$(debian_unpack runc bookworm)/usr/sbin:$PATH in_stack "$dir" docker "$daemon/usr/sbin/dockerd" \
       --containerd "$dir/containerd.sock" --host "unix://$dir/docker/docker.sock" --pidfile "$dir/docker/dockerd.pid" \
-      --data-root "$dir/docker/root" --exec-root "$dir/docker/exec" --bip 172.31.0.1/16 --storage-driver overlay2 \
+      --data-root "$dir/docker/root" --exec-root /run/docker --bip 172.31.0.1/16 --storage-driver overlay2 \
       --exec-opt native.cgroupdriver=cgroupfs --insecure-registry "$registry_address" --config-file "$dir/docker/daemon.json"
   fi
   wait_for 60 "dockerd to answer" "$dir/docker.log" "$dir/bin/docker" version

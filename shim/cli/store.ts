@@ -40,7 +40,8 @@ export class Store {
   }
 
   startSocket(id: string): string {
-    return `${this.directory(id)}/start.sock`
+    // A short name: Docker's root with a container id of 64 digits leaves nine bytes of sun_path (unix(7)).
+    return `${this.directory(id)}/start`
   }
 
   /** The spec is kept as it was created: a bundle may change or go. */
