@@ -42,7 +42,8 @@ forEachLane('privileged', (lane) => {
   it('may use every device: a loop device is mounted, a tun interface made', async () => {
     expect(await privileged([
       'dd if=/dev/zero of=/tmp/disk bs=1M count=4 2>/dev/null', 'mke2fs -F /tmp/disk >/dev/null', 'mkdir /tmp/mnt', 'loop=$(losetup -f)', 'losetup $loop /tmp/disk',
-      'mount -t ext2 $loop /tmp/mnt', 'echo kept >/tmp/mnt/file', 'umount /tmp/mnt', 'mount -t ext2 $loop /tmp/mnt', 'cat /tmp/mnt/file', 'umount /tmp/mnt', 'losetup -d $loop',
+      'mount -t ext2 $loop /tmp/mnt', 'echo kept >/tmp/mnt/file', 'umount /tmp/mnt', 'losetup -d $loop',
+      'mount -t ext2 -o loop /tmp/disk /tmp/mnt', 'cat /tmp/mnt/file', 'umount /tmp/mnt',
       'tunctl -t tun7', 'ls /sys/class/net | grep tun',
     ].join(' && '))).toMatch(/^kept\n.*tun7.*\ntun7\n$/s)
   })
