@@ -128,6 +128,12 @@ export class AgentClient {
     await bounded('RemoveVolume', limitsMs.change, options => this.#client.removeVolume({ name }, options))
   }
 
+  /** Resolves with the agent's next answer, whatever it says: what it had to tell before was told by then. Rejects when none comes. */
+  async pulse(): Promise<void> {
+    await bounded('ListProcesses', limitsMs.change, options => this.#client.listProcesses({ containerId: '' }, options))
+      .catch((error: unknown) => { if (!(error instanceof AgentError && error.code === Code.NotFound)) throw error })
+  }
+
   async setClock(realtimeNs: bigint): Promise<void> {
     await bounded('SetClock', limitsMs.change, options => this.#client.setClock({ realtimeNs }, options))
   }

@@ -6,12 +6,12 @@ import { canMove, type ProcessStateName } from './state.ts'
 const exit = { status: 3, atNs: 5n }
 
 function streams(drained: Promise<'complete'> = Promise.resolve('complete')): Stdio & { closed: number } {
-  const stdio = { closed: 0, stdin: undefined, drained: () => drained, close: async () => { stdio.closed++ } }
+  const stdio = { closed: 0, stdin: undefined, deliveredBytes: 0, isEndKnown: false, drained: () => drained, close: async () => { stdio.closed++ } }
   return stdio as unknown as Stdio & { closed: number } // the part of Stdio that a Process uses
 }
 
 function init(stdio = streams()): { process: Process; told: unknown[] } {
-  const process = new Process({ containerId: 'c1', execId: '' }, stdio)
+  const process = new Process({ containerId: 'c1', execId: '' }, stdio, async () => {})
   const told: unknown[] = []
   process.onExit(seen => told.push(seen))
   return { process, told }

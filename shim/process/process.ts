@@ -1,12 +1,13 @@
-import { realtimeNs, within } from '../../native/ts/clock.ts'
+import { realtimeNs } from '../../native/ts/clock.ts'
 import { Refusal } from '../refusal.ts'
 import type { Stdio } from '../stdio/stdio.ts'
+import { drain } from './drain.ts'
 import { move, type ProcessExit, type ProcessState } from './state.ts'
 
-/** How long an exit is held back from waiters for output that is still on its way. */
-const waitDrainMs = 1_000
-/** How long Delete waits for output: a child that a process left behind may hold its stdout for ever. */
-const deleteDrainMs = 2_000
+/** How long an exit is held back from waiters while no output comes. */
+const waitQuietMs = 1_000
+/** How long Delete waits for more output: a child that a process left behind may hold its stdout for ever. */
+const deleteQuietMs = 2_000
 
 export interface ProcessNames {
   containerId: string
@@ -26,8 +27,8 @@ export class Process {
   /** Of the terminal in character cells; 0 until a client told it. */
   size = { width: 0, height: 0 }
 
-  /** Takes ownership of `stdio`. */
-  constructor(readonly names: ProcessNames, readonly stdio: Stdio) {
+  /** Takes ownership of `stdio`. `pulse`: resolves with any answer of the agent. */
+  constructor(readonly names: ProcessNames, readonly stdio: Stdio, private readonly pulse: () => Promise<unknown>) {
     this.what = names.execId === '' ? `container ${names.containerId}` : `exec ${names.execId} of container ${names.containerId}`
     this.#finished = new Promise(resolve => { this.#settle = resolve })
   }
@@ -93,7 +94,7 @@ export class Process {
     this.#settle(told)
   }
 
-  /** Resolves with the exit once output has arrived, or after a second without it. Never rejects. */
+  /** Resolves with the exit once output has arrived, or none is to be expected (drain.ts). Never rejects. */
   wait(): Promise<ProcessExit> {
     return this.#finished
   }
@@ -103,18 +104,18 @@ export class Process {
     return this.#state.is === 'created' || this.#state.is === 'starting' || this.#state.is === 'running'
   }
 
-  /** Gives the id free: waits for the output (bounded), then closes the streams. Throws Refusal when it has not stopped. */
+  /** Gives the id free: waits for the output (drain.ts), then closes the streams. Throws Refusal when it has not stopped. */
   async delete(): Promise<ProcessExit> {
     if (this.#state.is !== 'stopped') throw new Refusal('precondition', `${this.what} cannot be deleted: it is ${this.#state.is}`)
     const { exit } = this.#state
     this.#setState({ is: 'deleted', exit })
-    await within(this.stdio.drained(), deleteDrainMs, 'output').catch(() => undefined)
+    await drain(this.stdio, deleteQuietMs, this.pulse)
     await this.stdio.close()
     return exit
   }
 
   async #finish(exit: ProcessExit): Promise<void> {
-    await within(this.stdio.drained(), waitDrainMs, 'output').catch(() => undefined)
+    await drain(this.stdio, waitQuietMs, this.pulse)
     this.#settle(exit)
   }
 

@@ -104,6 +104,9 @@ export class Sandbox {
     return this.#state.is === 'ready' ? this.#agent : undefined
   }
 
+  /** Resolves with any answer of the agent; at once where there is none that could answer. */
+  readonly pulse = async (): Promise<void> => this.liveAgent?.pulse()
+
   /** Throws Refusal when there is none. */
   container(id: string): Container {
     const container = this.containers.get(id)

@@ -38,6 +38,16 @@ export class OutputStream {
     return this.#over
   }
 
+  /** Bytes that were delivered. */
+  get deliveredBytes(): number {
+    return this.#pump?.bytes ?? 0
+  }
+
+  /** Whether the agent has told how many bytes there are, or nothing is to come any more. */
+  get isEndKnown(): boolean {
+    return this.#total !== undefined || this.#over
+  }
+
   /** Takes ownership of the host's end, and of a reader that keeps the end alive when its own reader dies. */
   place(sink: Fd, keeper?: Fd): void {
     if (this.#over) {

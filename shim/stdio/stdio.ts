@@ -81,6 +81,15 @@ export class Stdio {
     return ends.find(end => end === 'cut') ?? ends.find(end => end === 'closed') ?? 'complete'
   }
 
+  get deliveredBytes(): number {
+    return (this.stdout?.deliveredBytes ?? 0) + (this.stderr?.deliveredBytes ?? 0)
+  }
+
+  /** Whether the agent has told the end of every output. */
+  get isEndKnown(): boolean {
+    return (this.stdout?.isEndKnown ?? true) && (this.stderr?.isEndKnown ?? true)
+  }
+
   /** Closes everything; a logger gets the time to write what it has. Idempotent. */
   async close(): Promise<void> {
     this.stdin?.close()

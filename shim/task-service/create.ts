@@ -109,7 +109,7 @@ async function openInit(context: TaskContext, request: CreateTaskRequest, owner:
     namespace: context.namespace, containerId: request.id, env: context.env, nextStreamId: context.sandbox.nextStreamId, broker: context.broker,
   })
   owner.defer('streams', () => stdio.close())
-  return new Process({ containerId: request.id, execId: '' }, stdio)
+  return new Process({ containerId: request.id, execId: '' }, stdio, context.sandbox.pulse)
 }
 
 /** Mounts rootfs and binds; gives the spec that the guest is sent. `owner` owes their removal. */
