@@ -13,6 +13,7 @@ import { EventPublisher, type Forward } from './events.ts'
 import { shareTag } from './hypervisor/hypervisor.ts'
 import type { Log } from './log.ts'
 import type { HostCgroup } from './resources/host-cgroup.ts'
+import { HostCpuset } from './resources/host-cpuset.ts'
 import { PodSize } from './resources/pod-size.ts'
 import { registerSandboxService } from './sandbox-service/service.ts'
 import { OnlySandbox } from './sandbox/only-sandbox.ts'
@@ -96,6 +97,7 @@ function startSandbox(options: ServeOptions, equipment: Equipment, events: Event
     id: sandboxId, namespace: options.namespace, pod, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
   }, {
     hypervisor, share, network, events, log, timeline, size: new PodSize(pod.limits, config.hypervisor),
+    cpuset: new HostCpuset(cpuset => cgroup?.bind(cpuset)),
     agent: control => new AgentClient(new Connection(control)),
     releaseState: () => releaseState(options, cgroup),
   })

@@ -110,6 +110,32 @@ describe('HostCgroup', () => {
     await expect(cgroup.leave()).rejects.toThrow('EBUSY')
   })
 
+  it('binds its processes to CPUs of the host, and lets them go', () => {
+    const cgroup = host(v1, '5:cpuset:/\n4:memory:/containerd\n0::/\n')
+    cgroup.enter(journal)
+    const present = () => ['cpus', 'mems'].map(name => fake.text(`/sys/fs/cgroup/cpuset/pod/s1/cpuset.${name}`))
+    fake.onCall('writeFile', (_dirfd: number, path: string, text: string) => { fake.put(path, text); return 0 })
+    cgroup.bind({ cpus: '1', mems: '' })
+    expect(present()).toEqual(['1', '0'])
+    cgroup.bind({ cpus: '', mems: '' })
+    expect(present()).toEqual(['0-1', '0'])
+  })
+
+  it('has the group above hand cpusets down in the unified hierarchy', () => {
+    const cgroup = host(v2, '0::/\n')
+    cgroup.enter(journal)
+    fake.put('/sys/fs/cgroup/pod/cgroup.subtree_control', '')
+    for (const file of ['cpuset.cpus', 'cpuset.mems']) fake.nodes.delete(`/sys/fs/cgroup/pod/s1/${file}`)
+    fake.onCall('writeFile', (_dirfd: number, path: string, text: string) => {
+      if (path.endsWith('subtree_control')) for (const file of ['cpuset.cpus', 'cpuset.mems']) fake.put(`/sys/fs/cgroup/pod/s1/${file}`, '')
+      fake.put(path, text)
+      return 0
+    })
+    cgroup.bind({ cpus: '0', mems: '0' })
+    expect(fake.text('/sys/fs/cgroup/pod/cgroup.subtree_control')).toBe('+cpuset')
+    expect(fake.text('/sys/fs/cgroup/pod/s1/cpuset.cpus')).toBe('0')
+  })
+
   it('does nothing on a host without cgroups', async () => {
     const cgroup = host('20 1 0:2 / / rw - ext4 /dev/sda rw\n', '')
     cgroup.enter(journal)

@@ -5,6 +5,7 @@ import { AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
 import { E, isErrno, SysError } from '../../native/ts/errno.ts'
 import { exists, readText, removeDirectory, writeKernelFile } from '../../native/ts/file.ts'
 import type { Journal } from '../journal.ts'
+import type { Cpuset } from './host-cpuset.ts'
 
 /** A killed VMM frees its memory before it leaves its cgroup. */
 const leaveLimitMs = 3_000
@@ -20,6 +21,8 @@ interface Place {
   former: string
   /** Made by us, so ours to remove. */
   made: boolean
+  /** The hierarchy that has cpusets: v1's of that name, or the unified one. */
+  cpuset: 'v1' | 'v2' | undefined
 }
 
 /**
@@ -44,10 +47,25 @@ export class HostCgroup {
   enter(journal: Journal, mountinfo = readText('/proc/self/mountinfo')): void {
     const membership = readText('/proc/self/cgroup', 64 * 1024)
     for (const { root, name } of roots(cgroupMounts(mountinfo))) {
-      const place = { root, directory: `${root}${this.path}`, former: `${root}${pathIn(membership, name)}`, made: false }
+      const place = { root, directory: `${root}${this.path}`, former: `${root}${pathIn(membership, name)}`, made: false, cpuset: cpusetVersion(name) }
       this.#places.push(place)
       place.made = this.#make(root, name, journal)
       writeKernelFile(`${place.directory}/cgroup.procs`, String(sys.getpid()))
+    }
+  }
+
+  /** Binds all processes of the sandbox to CPUs and memory nodes of the host; empty: to those of the group above. Throws SysError. */
+  bind({ cpus, mems }: Cpuset): void {
+    for (const { directory, cpuset } of this.#places) {
+      if (cpuset === undefined) continue
+      const parent = directory.slice(0, directory.lastIndexOf('/'))
+      // The group above has no process of its own, so it may hand the controller down (cgroup-v2.rst, "No Internal Process Constraint").
+      if (cpuset === 'v2' && !exists(`${directory}/cpuset.cpus`)) writeKernelFile(`${parent}/cgroup.subtree_control`, '+cpuset')
+      for (const [file, list] of [['cpuset.cpus', cpus], ['cpuset.mems', mems]] as const) {
+        // A v1 cpuset is never empty while a process is in it; a v2 one that is empty has what its parent has, a lone newline says so.
+        const free = cpuset === 'v1' ? readText(`${parent}/${file}`, 64 * 1024).trim() : '\n'
+        writeKernelFile(`${directory}/${file}`, list || free)
+      }
     }
   }
 
@@ -79,7 +97,7 @@ export class HostCgroup {
       if (made) journal.record({ kind: 'cgroup', path: at })
       makeDirectory(at)
       // A new cpuset has neither CPUs nor memory nodes, and takes no process until it has both (cpusets.rst).
-      if (name.split(',').includes('cpuset')) for (const file of ['cpuset.cpus', 'cpuset.mems']) writeKernelFile(`${at}/${file}`, readText(`${parent}/${file}`, 64 * 1024).trim())
+      if (cpusetVersion(name) === 'v1') for (const file of ['cpuset.cpus', 'cpuset.mems']) writeKernelFile(`${at}/${file}`, readText(`${parent}/${file}`, 64 * 1024).trim())
     }
     return made
   }
@@ -89,6 +107,11 @@ export class HostCgroup {
 function roots({ v1, v2 }: CgroupMounts): { root: string; name: string }[] {
   if (v1.length > 0) return v1.map(({ mountPoint, controllers }) => ({ root: mountPoint, name: controllers.join(',') }))
   return v2 === undefined ? [] : [{ root: v2, name: '' }]
+}
+
+function cpusetVersion(name: string): Place['cpuset'] {
+  if (name === '') return 'v2'
+  return name.split(',').includes('cpuset') ? 'v1' : undefined
 }
 
 /** This process's path in the hierarchy of `name`, of /proc/self/cgroup: lines of `id:controllers:path`. */

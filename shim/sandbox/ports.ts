@@ -4,6 +4,7 @@ import type { EventSink } from '../events.ts'
 import type { Hypervisor } from '../hypervisor/hypervisor.ts'
 import type { Log } from '../log.ts'
 import type { Network } from '../network/network.ts'
+import type { HostCpuset } from '../resources/host-cpuset.ts'
 import type { PodSize } from '../resources/pod-size.ts'
 import type { Share } from '../storage/share.ts'
 import type { Timeline } from '../timeline.ts'
@@ -16,6 +17,8 @@ export interface SandboxPorts {
   network?: Network | undefined
   /** The VM's size, which follows the containers' limits. */
   size: PodSize
+  /** Where on the host the VM runs, which follows the containers' cpusets. */
+  cpuset: HostCpuset
   /** Speaks to the agent over its control connection, of which it takes ownership. */
   agent: (control: Fd) => AgentClient
   events: EventSink

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { configFrom } from '../config/config.ts'
 import { noLimits } from '../resources/limits.ts'
+import { HostCpuset } from '../resources/host-cpuset.ts'
 import { PodSize } from '../resources/pod-size.ts'
 import type { Fd } from '../../native/ts/fd.ts'
 import type { AgentClient } from '../agent-client.ts'
@@ -74,7 +75,7 @@ class Host {
         return agent
       },
       events: { publish: () => {} },
-      size: new PodSize(noLimits, configFrom([]).hypervisor),
+      size: new PodSize(noLimits, configFrom([]).hypervisor), cpuset: new HostCpuset(() => {}),
       log: silentLog,
       timeline: new Timeline(),
       releaseState: () => this.drop('state'),

@@ -58,8 +58,8 @@ export function rewriteDevices(linux: Linux, disks: readonly DiskRequest[], drop
 }
 
 /**
- * Resource limits for the guest's cgroup v2. cpusets and NUMA nodes name host CPUs, block-I/O rules
- * host disks, network classes and RDMA host adapters: they are left out.
+ * Resource limits for the guest's cgroup v2. block-I/O rules name host disks, network classes and RDMA
+ * host adapters: they are left out. So are cpusets, to which the shim binds the VM (resources/host-cpuset.ts).
  */
 export function rewriteResources(resources: LinuxResources, dropped: (what: string) => void, disks: readonly DiskRequest[] = []): LinuxResources {
   const { blockIO, network, rdma, cpu, hugepageLimits, ...rest } = resources
@@ -68,8 +68,7 @@ export function rewriteResources(resources: LinuxResources, dropped: (what: stri
   if (rdma && Object.keys(rdma).length > 0) dropped('RDMA limits: they name host adapters')
   const limits: LinuxResources = { ...rest, ...(rest.devices && { devices: rewriteDeviceRules(rest.devices, disks) }) }
   if (cpu) {
-    const { cpus, mems, realtimePeriod: _period, realtimeRuntime: _runtime, ...guestCpu } = cpu
-    if (cpus || mems) dropped(`cpuset ${cpus ?? ''} ${mems ?? ''}: it names host CPUs`)
+    const { cpus: _cpus, mems: _mems, realtimePeriod: _period, realtimeRuntime: _runtime, ...guestCpu } = cpu
     limits.cpu = guestCpu
   }
   // A limit of zero is what CRI writes for every page size of the host, known to the guest or not.

@@ -80,7 +80,7 @@ describe('guestSpec', () => {
     expect(spec.linux?.namespaces).toEqual([{ type: 'pid' }, { type: 'uts' }, { type: 'mount' }, { type: 'cgroup' }])
     expect(spec.linux).not.toHaveProperty('cgroupsPath')
     expect(spec.linux?.resources).toEqual({ cpu: { shares: 512 } })
-    expect(dropped).toHaveLength(3)
+    expect(dropped).toHaveLength(2)
   })
 
   it('keeps devices that every kernel has, refuses others, and leaves them out for a privileged container', () => {

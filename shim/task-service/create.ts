@@ -67,8 +67,10 @@ export async function create(context: TaskContext, request: CreateTaskRequest): 
   owner.defer('container', () => {
     sandbox.containers.delete(container.id)
     sandbox.ports.size.remove(container.id)
+    sandbox.ports.cpuset.remove(container.id)
     return container.release()
   })
+  if (!isPause) sandbox.ports.cpuset.set(container.id, bundle.spec.linux?.resources ?? {})
   const guest = isPause ? undefined : putIntoShare(sandbox, request, bundle, shared)
   sandbox.ports.timeline.mark('rootfs')
   const agent = await sandbox.agent()

@@ -48,6 +48,7 @@ async function deleteContainer(context: TaskContext, container: Container): Prom
   await runHooks(container.hooks.poststop, 'poststop', hookState(container, 'stopped')).catch(complain)
   sandbox.containers.delete(container.id)
   sandbox.ports.size.remove(container.id)
+  sandbox.ports.cpuset.remove(container.id)
   await container.release().catch(complain)
   if (last) void sandbox.stop()
   events.publish('delete', { containerId: container.id, id: container.id, pid: container.pid, ...exitFields(exit) })

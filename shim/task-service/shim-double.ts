@@ -9,6 +9,7 @@ import type { Hypervisor, VmmExit } from '../hypervisor/hypervisor.ts'
 import { silentLog } from '../log.ts'
 import { configFrom } from '../config/config.ts'
 import { noLimits } from '../resources/limits.ts'
+import { HostCpuset } from '../resources/host-cpuset.ts'
 import { PodSize } from '../resources/pod-size.ts'
 import { registerSandboxService } from '../sandbox-service/service.ts'
 import { OnlySandbox } from '../sandbox/only-sandbox.ts'
@@ -83,7 +84,7 @@ export class Shim {
 
   #make(pod: PodDescription, ports: Pick<SandboxPorts, 'hypervisor' | 'share' | 'events'>): Sandbox {
     return new Sandbox({ id: this.only.id, namespace: 'n', pod, shareTag: 't', logLevel: 'info', agentTimeoutMs: 1000 }, {
-      ...ports, size: new PodSize(noLimits, configFrom([]).hypervisor), log: silentLog, timeline: new Timeline(), releaseState: () => {},
+      ...ports, size: new PodSize(noLimits, configFrom([]).hypervisor), cpuset: new HostCpuset(() => {}), log: silentLog, timeline: new Timeline(), releaseState: () => {},
       agent: () => {
         const [ours, theirs] = memoryPair()
         this.agent.serve(theirs)

@@ -13,8 +13,9 @@ export async function update({ sandbox }: TaskContext, request: UpdateTaskReques
   // Limits of nothing: a pod's own are its VM's size.
   if (container.isPause) return {}
   const bytes = request.resources?.value ?? new Uint8Array(0)
-  const resources = rewriteResources(parseResources(sys.utf8Decode(bytes, 0, bytes.length)), what =>
-    sandbox.ports.log.info(`left out of an update: ${what}`, { container: container.id }))
+  const asked = parseResources(sys.utf8Decode(bytes, 0, bytes.length))
+  const resources = rewriteResources(asked, what => sandbox.ports.log.info(`left out of an update: ${what}`, { container: container.id }))
+  sandbox.ports.cpuset.set(container.id, asked)
   await updateLimits(sandbox, container, resources)
   return {}
 }

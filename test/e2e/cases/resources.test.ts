@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { Container, json } from '../container.ts'
 import { forEachLane } from '../matrix.ts'
@@ -38,6 +39,15 @@ forEachLane('resources', (lane) => {
     expect(stdout).toBe('')
     expect(status).not.toBe(0)
     expect(stderr).toMatch(/fork/)
+  })
+
+  it('keeps what runs on the host to the CPUs of the cpuset, and follows its change', async () => {
+    const container = await Container.create(stack, lane, { args: ['sleep', '100'], spec: (spec) => { spec.linux.resources['cpu'] = { cpus: '1' } } })
+    const pid = await container.start()
+    const allowed = (): string | undefined => /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    expect(allowed()).toBe('1')
+    await stack.client.call('tasks.Update', { container_id: container.containerId, resources: json('LinuxResources', { cpu: { cpus: '0' } }) })
+    expect(allowed()).toBe('0')
   })
 
   it('sets CPU quota, shares and the memory limit where the container can see them', async () => {
