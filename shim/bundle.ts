@@ -1,6 +1,6 @@
 import { isErrno, E } from '../native/ts/errno.ts'
 import { Fault } from '../native/ts/fault.ts'
-import { readText } from '../native/ts/file.ts'
+import { exists, readText } from '../native/ts/file.ts'
 import { parseSpec } from '../protocol/oci/parse.ts'
 import type { Spec } from '../protocol/oci/spec.ts'
 import { isIdentifier } from './flags.ts'
@@ -20,6 +20,15 @@ export interface Bundle {
 /** Whether the bundle is a pod's pause container: the one that holds namespaces where a kernel is shared, and here stands for the VM. */
 export function isPauseBundle({ annotations }: Bundle): boolean {
   return containerTypeAnnotations.some(name => annotations[name] === 'sandbox')
+}
+
+/**
+ * Whether the bundle is a sandbox's, which CreateSandbox is going to describe: containerd's sandbox controller "shim" keeps its bundles below
+ * a directory of its own name, and writes no config.json for CRI's pods (containerd, plugins/sandbox/controller.go). Elsewhere one
+ * that is missing is a mistake.
+ */
+export function isSandboxBundle(path: string): boolean {
+  return path.includes('/io.containerd.sandbox.controller.v1.shim/') && !exists(`${path}/config.json`)
 }
 
 /** Reads and checks `<path>/config.json`. Throws Fault or SpecError that names the file and each wrong field. */

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { E } from '../native/ts/errno.ts'
 import { fake } from '../native/ts/fake/sys.ts'
+import { isSandboxBundle } from './bundle.ts'
 import { parseFlags } from './flags.ts'
 import { start } from './start.ts'
 import { Timeline } from './timeline.ts'
@@ -94,6 +95,12 @@ describe('start', () => {
     host({ 'io.kubernetes.cri.sandbox-id': 'gone' })
     expect(() => start({ ...flags, id: 'c2' }, new Timeline())).toThrow('sandbox gone of container c2 is not running')
     expect(left()).toEqual([])
+  })
+
+  it('misses a config.json, but for a bundle that only a sandbox has', () => {
+    fake.nodes.delete(`${bundle}/config.json`)
+    expect(() => start(flags, new Timeline())).toThrow('config.json is missing')
+    expect(isSandboxBundle('/run/containerd/io.containerd.sandbox.controller.v1.shim/k8s.io/s1')).toBe(true)
   })
 
   it('names a malformed config.json', () => {

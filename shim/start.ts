@@ -7,7 +7,7 @@ import type { Fd } from '../native/ts/fd.ts'
 import { exists, makeDirectories, makeDirectory, removeFile, removeTree, writeText } from '../native/ts/file.ts'
 import { connectUnix, listenUnix } from '../native/ts/socket.ts'
 import { bootstrapAnswer, readBootstrap } from './bootstrap.ts'
-import { readBundle, sandboxIdOf } from './bundle.ts'
+import { isSandboxBundle, readBundle, sandboxIdOf } from './bundle.ts'
 import { loadConfig } from './config/config.ts'
 import { enterMountNamespace, forkDaemon, raiseOomScore } from './daemon.ts'
 import type { Flags } from './flags.ts'
@@ -35,8 +35,7 @@ import { Timeline } from './timeline.ts'
  */
 export function start(flags: Flags, timeline: Timeline): void {
   const bundlePath = checked('getcwd', '', sys.getcwd())
-  // Only containerd's shim sandboxer starts a shim for a bundle without one.
-  const bundle = exists(`${bundlePath}/config.json`) ? readBundle(bundlePath) : undefined
+  const bundle = isSandboxBundle(bundlePath) ? undefined : readBundle(bundlePath)
   const env = environment()
   const bootstrap = readBootstrap({
     stdin: readStdin(), namespace: flags.namespace, id: flags.id, ttrpcAddress: env.get('TTRPC_ADDRESS') ?? '', debug: flags.debug,

@@ -22,8 +22,8 @@ const noStdio: StdioRequest = { stdinStream: 0n, stdoutStream: 0n, stderrStream:
 export async function createContainer(sandbox: Sandbox, request: CreateContainerRequest): Promise<Partial<CreateContainerResponse>> {
   const { containerId: id } = request
   requireIdentifier('container', id)
-  const parsed = withTerminal(parseSpec(sys.utf8Decode(request.spec, 0, request.spec.length)), request.stdio)
   sandbox.requireRoomFor(id)
+  const parsed = withTerminal(parseSpec(sys.utf8Decode(request.spec, 0, request.spec.length)), request.stdio)
   const limited = withPidsLimit(parsed, sandbox.parts.pod?.defaultPids)
   const init = openProcess(sandbox, { containerId: id, execId: '' }, request.stdio)
   using _held = init.hold()
