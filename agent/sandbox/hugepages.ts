@@ -2,6 +2,9 @@ import { Fault } from '../../native/ts/fault.ts'
 import { exists, readText, writeKernelFile } from '../../native/ts/file.ts'
 import type { LinuxHugepageLimit, LinuxResources } from '../../protocol/oci/resources.ts'
 
+/** What a reservation leaves to the guest's other memory. The kernel takes all that it can get, and panics when nothing is left. */
+const keptFreeKib = 32 * 1024
+
 const unitKib: Readonly<Record<string, number>> = { KB: 1, MB: 1024, GB: 1024 * 1024 }
 
 /**
@@ -23,11 +26,17 @@ function growPool(pageSize: string, pages: number): boolean {
   if (!exists(file)) throw new Fault(`the guest's CPU has no huge pages of ${pageSize}`, { fix: 'ask for pages of 2MB' })
   const present = Number(readText(file))
   if (present >= pages) return false
-  writeKernelFile(file, String(pages))
-  const got = Number(readText(file))
+  const room = present + Math.max(0, Math.floor((availableKib() - keptFreeKib) / sizeKib(pageSize)))
+  if (pages <= room) writeKernelFile(file, String(pages))
+  const got = pages <= room ? Number(readText(file)) : room
   if (got >= pages) return true
   writeKernelFile(file, String(present))
   throw new Fault(`${pages} huge pages of ${pageSize} were asked for, and the guest's memory has room for ${got}`, { fix: 'give the pod a memory limit as well, or raise hypervisor.memory_mib' })
+}
+
+/** MemAvailable of /proc/meminfo (proc(5)). */
+function availableKib(): number {
+  return Number(/^MemAvailable:\s+(\d+) kB$/m.exec(readText('/proc/meminfo'))?.[1] ?? 0)
 }
 
 function pagesOf({ pageSize, limit }: LinuxHugepageLimit): number {

@@ -52,6 +52,7 @@ describe('PodCgroup', () => {
 
 describe('reserveHugepages', () => {
   const pool = '/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages'
+  beforeEach(() => { fake.put('/proc/meminfo', 'MemTotal:  300000 kB\nMemAvailable: 200000 kB\n') })
   const wants = (limit: number) => ({ hugepageLimits: [{ pageSize: '2MB', limit }] })
 
   it('sets aside what all containers need together, and no page twice', () => {
@@ -60,6 +61,12 @@ describe('reserveHugepages', () => {
     expect(fake.text(pool)).toBe('4')
     expect(reserveHugepages([wants(4 << 20), wants(3 << 20)])).toBe(false)
     expect(reserveHugepages([wants(0), {}])).toBe(false)
+  })
+
+  it('asks the kernel for no more than leaves the guest memory to live on', () => {
+    fake.put(pool, '1\n')
+    expect(() => reserveHugepages([wants(1 << 30)])).toThrow('512 huge pages of 2MB were asked for, and the guest\'s memory has room for 82;')
+    expect(fake.callsOf('writeFile').map(([, , text]) => text)).toEqual(['1'])
   })
 
   it('gives back what is not enough, and says how much there was', () => {
