@@ -1,4 +1,5 @@
-import { describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { fake } from '../../native/ts/fake/sys.ts'
 import { drain, type Outputs } from './drain.ts'
 
 interface Told extends Outputs {
@@ -12,6 +13,8 @@ function outputs(): Told {
   const drained = new Promise<void>(resolve => { end = resolve })
   return { deliveredBytes: 0, isEndKnown: false, drained: () => drained, end }
 }
+
+beforeEach(() => fake.reset())
 
 describe('drain', () => {
   it('asks nobody when the output is there', async () => {
@@ -43,6 +46,15 @@ describe('drain', () => {
     const pulse = vi.fn(async () => { told.deliveredBytes++ })
     await drain(told, 5, pulse)
     expect(pulse).toHaveBeenCalledTimes(3)
+  })
+
+  it('gives a guest that feeds it byte by byte a minute', async () => {
+    const told = outputs()
+    told.isEndKnown = true
+    let nowMs = 0
+    fake.onCall('monotonicMs', () => nowMs)
+    await drain(told, 1, async () => { nowMs += 9_000; told.deliveredBytes++ })
+    expect(told.deliveredBytes).toBe(7)
   })
 
   it('goes on without an agent', async () => {

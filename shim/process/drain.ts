@@ -12,6 +12,8 @@ export interface Outputs {
 
 /** How long bytes that were announced may stand still: a reader on the host that is being restarted, a guest that lies. */
 const stalledLimitMs = 10_000
+/** In all: what pipes and sockets hold is out long before; a guest that sends byte after byte of an endless stream gains nothing by it. */
+const totalLimitMs = 60_000
 /** Rounds in which bytes come and no end is told. What a pipe holds is out in one or two; a child may write for ever. */
 const maxOpenRounds = 3
 
@@ -25,7 +27,8 @@ const maxOpenRounds = 3
  * the agent knew of the streams it has told before it answers, on the same connection. Never rejects.
  */
 export async function drain(outputs: Outputs, quietMs: number, pulse: () => Promise<unknown>): Promise<void> {
-  let movedMs = monotonicMs()
+  const beganMs = monotonicMs()
+  let movedMs = beganMs
   for (let round = 1; ; round++) {
     const before = outputs.deliveredBytes
     if (await settles(outputs.drained(), quietMs)) return
@@ -33,7 +36,7 @@ export async function drain(outputs: Outputs, quietMs: number, pulse: () => Prom
     const isMoving = outputs.deliveredBytes !== before
     if (isMoving) movedMs = monotonicMs()
     const mayEnd = outputs.isEndKnown ? monotonicMs() - movedMs < stalledLimitMs : isMoving && round < maxOpenRounds
-    if (!mayEnd) return
+    if (!mayEnd || monotonicMs() - beganMs >= totalLimitMs) return
   }
 }
 
