@@ -59,6 +59,6 @@ export class PodCgroup {
 }
 
 /** /proc/meminfo by its own key names, KiB (proc(5)). */
-function readMemory(): Record<string, number> {
+export function readMemory(): Record<string, number> {
   return Object.fromEntries([...readText('/proc/meminfo').matchAll(/^(\w+):\s+(\d+) kB$/gm)].map(([, key = '', kib]) => [key, Number(kib)]))
 }

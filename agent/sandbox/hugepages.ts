@@ -1,5 +1,6 @@
 import { Fault } from '../../native/ts/fault.ts'
 import { exists, readText, writeKernelFile } from '../../native/ts/file.ts'
+import { readMemory } from '../pid1/cgroup.ts'
 import type { LinuxHugepageLimit, LinuxResources } from '../../protocol/oci/resources.ts'
 
 /** What a reservation leaves to the guest's other memory. The kernel takes all that it can get, and panics when nothing is left. */
@@ -26,17 +27,13 @@ function growPool(pageSize: string, pages: number): boolean {
   if (!exists(file)) throw new Fault(`the guest's CPU has no huge pages of ${pageSize}`, { fix: 'ask for pages of 2MB' })
   const present = Number(readText(file))
   if (present >= pages) return false
-  const room = present + Math.max(0, Math.floor((availableKib() - keptFreeKib) / sizeKib(pageSize)))
+  const { MemAvailable = 0 } = readMemory()
+  const room = present + Math.max(0, Math.floor((MemAvailable - keptFreeKib) / sizeKib(pageSize)))
   if (pages <= room) writeKernelFile(file, String(pages))
   const got = pages <= room ? Number(readText(file)) : room
   if (got >= pages) return true
   writeKernelFile(file, String(present))
   throw new Fault(`${pages} huge pages of ${pageSize} were asked for, and the guest's memory has room for ${got}`, { fix: 'give the pod a memory limit as well, or raise hypervisor.memory_mib' })
-}
-
-/** MemAvailable of /proc/meminfo (proc(5)). */
-function availableKib(): number {
-  return Number(/^MemAvailable:\s+(\d+) kB$/m.exec(readText('/proc/meminfo'))?.[1] ?? 0)
 }
 
 function pagesOf({ pageSize, limit }: LinuxHugepageLimit): number {
