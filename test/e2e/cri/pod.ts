@@ -60,6 +60,13 @@ export class Pod {
     return { status: exit_code, stdout: stdout.toString(), stderr: stderr.toString() }
   }
 
+  /** A shell script in a container, to its end; gives its standard output. Throws when it fails. */
+  async shell(container: string, script: string): Promise<string> {
+    const { status, stdout, stderr } = await this.exec(container, ['sh', '-c', script])
+    if (status !== 0) throw new Error(`exit ${status} of ${script}\n${stdout}${stderr}`)
+    return stdout
+  }
+
   /** Stops and removes the pod with all its containers. Idempotent. */
   async remove(): Promise<void> {
     if (this.#removed) return
