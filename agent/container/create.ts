@@ -3,6 +3,7 @@ import { CLONE_NEWUSER } from '../../native/ts/constants/sched.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import type { Fd } from '../../native/ts/fd.ts'
 import type { Owner } from '../../native/ts/owner.ts'
+import { writeIdMaps } from '../../native/ts/user-namespace.ts'
 import type { Cgroup } from './cgroup/cgroup.ts'
 import { withDefaultDevices } from './cgroup/device-rules.ts'
 import { openCgroup } from './cgroup/open.ts'
@@ -16,12 +17,12 @@ import { listenForStart } from './init/gate.ts'
 import type { InitPlan } from './init/plan.ts'
 import { runInit } from './init/sequence.ts'
 import { cloneProcess } from './namespaces/clone.ts'
-import { writeIdMaps } from './namespaces/id-maps.ts'
 import { closePlan, planNamespaces } from './namespaces/plan.ts'
 import { closeIo, type CreateOptions } from './options.ts'
 import { owning } from './owning.ts'
 import type { ContainerProcess } from './process.ts'
 import { refuseUnsupported } from './refuse.ts'
+import { closeIdMaps, openIdMaps } from './rootfs/id-maps.ts'
 import { planMount } from './rootfs/mount-options.ts'
 import { checkSysctls } from './rootfs/sysctl.ts'
 import { type CompiledFilter, filterOf } from './seccomp/filter.ts'
@@ -61,6 +62,7 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
     return new Container({ id: options.id, bundle: options.bundle, spec: options.spec, init: process, cgroup, seccomp, warn, ...(options.startSocket === undefined ? { link } : { startSocket: options.startSocket }) })
   } finally {
     closePlan(plan.namespaces)
+    closeIdMaps(plan.mounts)
   }
 }
 
@@ -74,7 +76,7 @@ function planInit(options: CreateOptions, cgroup: Cgroup, seccomp: CompiledFilte
   const shared = {
     id, bundle, spec, process, io: options.io, pass: options.pass ?? [],
     rootPath: root.path.startsWith('/') ? root.path : `${bundle}/${root.path}`,
-    mounts: (spec.mounts ?? []).map(planMount),
+    mounts: (spec.mounts ?? []).map(mount => planMount(mount, bundle)),
     cgroupMounts: cgroup.mountSources(),
     capabilities: planCapabilities(process.capabilities, warn),
     seccomp,
@@ -86,8 +88,10 @@ function planInit(options: CreateOptions, cgroup: Cgroup, seccomp: CompiledFilte
   try {
     if (!namespaces.separate.has('mount')) throw new Fault('linux.namespaces has no mount namespace', { fix: 'add { "type": "mount" }' })
     checkSysctls(linux.sysctl ?? {}, namespaces.separate)
+    openIdMaps(shared.mounts, linux, namespaces)
   } catch (error) {
     closePlan(namespaces)
+    closeIdMaps(shared.mounts)
     throw error
   }
   return { ...shared, namespaces, mapped: namespaces.separate.has('user') }
@@ -115,7 +119,7 @@ function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: Con
   owner.defer(`init of ${plan.id}`, () => process.destroy())
   if (early) return { process, link }
   if (!cgroupFd) cgroup.enter(process.pid)
-  if (makesUserNamespace(plan)) writeIdMaps(process.pid, plan.spec.linux?.uidMappings ?? [], plan.spec.linux?.gidMappings ?? [])
+  if (makesUserNamespace(plan)) writeIdMaps(process.pid, { uids: plan.spec.linux?.uidMappings ?? [], gids: plan.spec.linux?.gidMappings ?? [] })
   link.tell({ type: 'go' })
   return { process, link }
 }

@@ -9,10 +9,6 @@ export function refuseUnsupported(spec: Spec): void {
   if (spec.process) refuseLabels(spec.process)
   if (spec.linux?.mountLabel) throw new Fault(`linux.mountLabel ${spec.linux.mountLabel}: this kernel has no SELinux`, { fix: 'leave the label out' })
   if (spec.linux?.intelRdt) throw new Fault('linux.intelRdt: this runtime does not set Intel RDT', { fix: 'leave it out' })
-  for (const { destination, options, uidMappings } of spec.mounts ?? []) {
-    if (!uidMappings && !options?.some(option => option === 'idmap' || option === 'ridmap')) continue
-    throw new Fault(`mount ${destination}: this runtime does not map the ids of mounts`, { fix: 'leave out idmap, ridmap, uidMappings and gidMappings' })
-  }
   if (spec.linux?.cgroupsPath?.includes(':')) throw new Fault(`linux.cgroupsPath ${spec.linux.cgroupsPath}: the systemd cgroup driver is not supported`, { fix: 'use the cgroupfs driver' })
 }
 

@@ -8,6 +8,9 @@ import { invoke, type Ran, type Runtime } from './runtimes.ts'
 
 const busybox = '/usr/bin/busybox'
 
+/** Stands for the bundle's directory in a spec: the directory has its name when the bundle is made. */
+export const bundleDirectory = '@BUNDLE@'
+
 /** Applets that the cases use; each a symlink, as in an image. */
 const applets = [
   'sh', 'cat', 'ls', 'id', 'env', 'echo', 'true', 'false', 'sleep', 'hostname', 'dnsdomainname', 'grep', 'sed', 'awk', 'mkdir', 'touch', 'rm', 'stat', 'mount', 'umount',
@@ -68,7 +71,7 @@ export class Bundle {
     const spec = baseSpec(args)
     spec.linux.cgroupsPath = this.cgroupsPath
     change(spec)
-    writeFileSync(join(this.directory, 'config.json'), JSON.stringify(spec, undefined, 1))
+    writeFileSync(join(this.directory, 'config.json'), JSON.stringify(spec, undefined, 1).replaceAll(bundleDirectory, this.directory))
   }
 
   invoke(args: readonly string[], input = ''): Ran {

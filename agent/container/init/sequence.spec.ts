@@ -64,7 +64,7 @@ function run(): 'executed' | 'failed' {
   const plan: InitPlan = {
     id: 'c1', bundle: '/bundle', spec, process: spec.process ?? never(), rootPath: '/bundle/rootfs', pass: [], annotations: {},
     io: { terminal: false, stdin: fd('stdin'), stdout: fd('stdout'), stderr: fd('stderr') },
-    namespaces: planNamespaces(spec.linux?.namespaces ?? []), mounts: (spec.mounts ?? []).map(planMount), cgroupMounts: [],
+    namespaces: planNamespaces(spec.linux?.namespaces ?? []), mounts: (spec.mounts ?? []).map(mount => planMount(mount, '/bundle')), cgroupMounts: [],
     capabilities: planCapabilities(spec.process?.capabilities, () => undefined),
     seccomp: { program: new Uint8Array(8), flags: 0 }, startListener: undefined, parentHooks: false, mapped: false,
   }

@@ -9,6 +9,7 @@ import { mountCgroup } from '../rootfs/cgroup-mount.ts'
 import { makeDevices, makeDevLinks, ownsDev, plannedDevices } from '../rootfs/devices.ts'
 import { setAttributes, setPropagation } from '../rootfs/mount-calls.ts'
 import { rootPropagation } from '../rootfs/mount-options.ts'
+import { idMapDescriptors } from '../rootfs/id-maps.ts'
 import { mountInRoot } from '../rootfs/mounts.ts'
 import { makeReadonly, mask } from '../rootfs/protected-paths.ts'
 import { pivotInto, prepareRoot } from '../rootfs/pivot.ts'
@@ -106,12 +107,13 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
 }
 
 function heldDescriptors(plan: InitPlan, link: ParentLink): number[] {
-  const { io, namespaces, pass, startListener } = plan
+  const { io, mounts, namespaces, pass, startListener } = plan
   return [
     link.fd,
     ...(io.terminal ? [] : [io.stdin.number, io.stdout.number, io.stderr.number]),
     ...pass.map(fd => fd.number),
     ...namespaces.joined.map(({ fd }) => fd.number),
+    ...idMapDescriptors(mounts),
     ...(startListener ? [startListener.number] : []),
   ]
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { MOUNT_ATTR_NOATIME, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MOUNT_ATTR__ATIME, MS_SLAVE } from '../../../native/ts/constants/mount.ts'
 import { planMount } from './mount-options.ts'
 
-const plan = (options: string[], type?: string) => planMount({ destination: '/d', ...(type === undefined ? {} : { type }), source: 's', options })
+const plan = (options: string[], type?: string) => planMount({ destination: '/d', ...(type === undefined ? {} : { type }), source: '/s', options }, '/bundle')
 
 describe('mount options', () => {
   it('sorts attributes, superblock flags and data', () => {

@@ -2,7 +2,9 @@ import {
   MOUNT_ATTR_NOATIME, MOUNT_ATTR_NODEV, MOUNT_ATTR_NODIRATIME, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOSYMFOLLOW,
   MOUNT_ATTR_RDONLY, MOUNT_ATTR_RELATIME, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE,
 } from '../../../native/ts/constants/mount.ts'
+import type { IdMappings } from '../../../native/ts/user-namespace.ts'
 import type { Mount } from '../../../protocol/oci/spec.ts'
+import type { IdMap } from './id-maps.ts'
 
 /** Attributes for mount_setattr(2): `clear` is taken away first. */
 export interface Attributes {
@@ -27,7 +29,10 @@ export interface MountPlan {
   /** tmpfs: starts with what the image has there. */
   copyUp: boolean
   remount: boolean
-  idMap: false | 'idmap' | 'ridmap'
+  /** Whose ids its files have, if not those on disk: those of `mappings`, or without them the container's. `recursive`: below it, too. */
+  idMapping: { mappings: IdMappings | undefined; recursive: boolean } | undefined
+  /** What was opened for `idMapping` (openIdMaps). */
+  idMap?: IdMap
 }
 
 /** Option → attribute, and whether it sets or clears it (config.md#mounts, mount(8)). */
@@ -71,17 +76,28 @@ const superblockFlags = new Set(['sync', 'async', 'dirsync', 'mand', 'nomand', '
 /** Understood by mount(8) alone, or without meaning in the kernel. */
 const ignored = new Set(['silent', 'loud', 'iversion', 'noiversion', 'acl', 'noacl', '_netdev', 'auto', 'noauto', 'user', 'nouser', 'nofail'])
 
-/** Reads a mount's options, in order: of two that contradict each other the last one counts. */
-export function planMount(mount: Mount): MountPlan {
+/** Reads a mount's options, in order: of two that contradict each other the last one counts. Relative sources count from `bundle`. */
+export function planMount(mount: Mount, bundle: string): MountPlan {
   const plan: MountPlan = {
     destination: mount.destination, kind: mount.type === 'bind' ? 'rbind' : 'filesystem', type: mount.type ?? 'none', source: mount.source ?? '',
     attributes: { set: 0, clear: 0 }, recursiveAttributes: { set: 0, clear: 0 }, propagation: [], flags: [], data: [],
-    copyUp: false, remount: false, idMap: false,
+    copyUp: false, remount: false, idMapping: idMappingOf(mount),
   }
   const options = mount.options ?? []
   if (plan.kind === 'rbind' && options.includes('bind') && !options.includes('rbind')) plan.kind = 'bind'
   for (const option of options) applyOption(plan, option)
+  if (plan.kind !== 'filesystem' && !plan.source.startsWith('/')) plan.source = `${bundle}/${plan.source}`
   return plan
+}
+
+function idMappingOf({ uidMappings, gidMappings, options = [] }: Mount): MountPlan['idMapping'] {
+  const mappings = uidMappings && gidMappings && { uids: uidMappings, gids: gidMappings }
+  if (!mappings && !options.some(isIdMapOption)) return undefined
+  return { mappings, recursive: options.findLast(isIdMapOption) === 'ridmap' }
+}
+
+function isIdMapOption(option: string): boolean {
+  return option === 'idmap' || option === 'ridmap'
 }
 
 function applyOption(plan: MountPlan, option: string): void {
@@ -95,8 +111,7 @@ function applyOption(plan: MountPlan, option: string): void {
   else if (superblockFlags.has(option)) plan.flags.push(option)
   else if (option === 'tmpcopyup') plan.copyUp = true
   else if (option === 'remount') plan.remount = true
-  else if (option === 'idmap' || option === 'ridmap') plan.idMap = option
-  else if (!ignored.has(option) && option !== '') plan.data.push(option)
+  else if (!ignored.has(option) && !isIdMapOption(option) && option !== '') plan.data.push(option)
 }
 
 /** A later option overrides an earlier one: what is set now is no longer to be cleared, and the other way round. */

@@ -2,6 +2,7 @@ import * as sys from 'native:sys'
 import { E, isErrno } from '../../../native/ts/errno.ts'
 import { Fault } from '../../../native/ts/fault.ts'
 import type { Fd } from '../../../native/ts/fd.ts'
+import { mapMountIds } from '../../../native/ts/user-namespace.ts'
 import { copyTree } from './copy-up.ts'
 import { attach, clonePath, makeFilesystem, setAttributes, setPropagation } from './mount-calls.ts'
 import type { MountPlan } from './mount-options.ts'
@@ -28,9 +29,11 @@ export function mountInRoot(root: Root, plan: MountPlan): void {
 function prepare(plan: MountPlan): Fd {
   if (plan.kind === 'filesystem') {
     if (plan.type === 'sysfs') return sysfs(plan)
-    return makeFilesystem(plan, plan.copyUp)
+    const made = makeFilesystem(plan, plan.copyUp)
+    if (plan.idMap) mapMountIds(made, plan.idMap.namespace, false)
+    return made
   }
-  const mount = clonePath(plan.source, plan.kind === 'rbind')
+  const mount = plan.idMap?.source ?? clonePath(plan.source, plan.kind === 'rbind')
   try {
     setAttributes(mount, plan.attributes, false)
     return mount
