@@ -1,7 +1,7 @@
 /** A container made through containerd's API, with its snapshot, task and processes, and their removal. */
 import { randomBytes } from 'node:crypto'
 import { onTestFinished } from 'vitest'
-import type { ContainerdClient, TaskProcess } from './containerd/client.ts'
+import type { Any, ContainerdClient, Mount, TaskProcess } from './containerd/client.ts'
 import { idPrefix } from './leaks.ts'
 import type { Lane } from './matrix.ts'
 import { baseSpec, processSpec } from './spec.ts'
@@ -12,10 +12,17 @@ import { Stdio } from './stdio.ts'
 const specType = 'types.containerd.io/opencontainers/runtime-spec/1/'
 const snapshotter = 'overlayfs'
 
+/** What a container needs to know of a containerd: a stack of hack/stack, or one that stands already. */
+export type ContainerdHost = Pick<Stack, 'client' | 'directory'>
+
 export interface ContainerOptions {
   args?: readonly string[]
   /** Changes the spec that clients send by default. */
-  spec?: (spec: Spec) => void
+  spec?: (spec: Spec, id: string) => void
+  /** The shim's own options for this container, of its own type. */
+  runtimeOptions?: Any
+  /** Changes the root file system before the task is created: gets the host's directory whose content lies over the image. */
+  rootfs?: (layer: string) => void
   stdin?: boolean
   terminal?: boolean
   /** Nobody reads the outputs until io.read is called. */
@@ -61,7 +68,7 @@ export class Container extends TaskHandle {
   #execs = 0
   #created = false
   private constructor(
-    client: ContainerdClient, id: string, io: Stdio, private readonly stack: Stack, readonly options: ContainerOptions,
+    client: ContainerdClient, id: string, io: Stdio, private readonly stack: ContainerdHost, readonly options: ContainerOptions,
     private readonly inTest: boolean,
   ) { super(client, id, '', io) }
 
@@ -69,14 +76,14 @@ export class Container extends TaskHandle {
    * Makes the container and its snapshot and creates the task (its process waits for start). Everything is removed when
    * the test that is running ends; call it inside a test only.
    */
-  static async create(stack: Stack, lane: Lane, options: ContainerOptions = {}): Promise<Container> {
+  static async create(stack: ContainerdHost, lane: Pick<Lane, 'runtimeName'>, options: ContainerOptions = {}): Promise<Container> {
     const container = await Container.prepare(stack, lane, options)
     await container.createTask()
     return container
   }
 
   /** As create, without the task. Outside a test (`inTest` false) the caller calls remove. */
-  static async prepare(stack: Stack, lane: Lane, options: ContainerOptions = {}, inTest = true): Promise<Container> {
+  static async prepare(stack: ContainerdHost, lane: Pick<Lane, 'runtimeName'>, options: ContainerOptions = {}, inTest = true): Promise<Container> {
     const id = uniqueId()
     const terminal = options.terminal ?? false
     const io = new Stdio(`${stack.directory}/e2e/${id}/init`, { stdin: options.stdin ?? false, terminal, readLater: options.readLater ?? false })
@@ -84,9 +91,9 @@ export class Container extends TaskHandle {
     if (inTest) onTestFinished(() => container.remove())
     const spec = baseSpec(id, options.args ?? ['sleep', '1000'])
     spec.process.terminal = terminal
-    options.spec?.(spec)
+    options.spec?.(spec, id)
     await stack.client.call('containers.Create', {
-      container: { id, image: '', runtime: { name: lane.runtimeName }, snapshotter, snapshot_key: id, spec: json('Spec', spec) },
+      container: { id, image: '', runtime: { name: lane.runtimeName, ...(options.runtimeOptions ? { options: options.runtimeOptions } : {}) }, snapshotter, snapshot_key: id, spec: json('Spec', spec) },
     })
     return container
   }
@@ -95,6 +102,7 @@ export class Container extends TaskHandle {
     const { mounts } = await this.client.call('snapshots.Prepare', {
       snapshotter, key: this.containerId, parent: await this.client.baseSnapshot(),
     })
+    this.options.rootfs?.(upperLayer(mounts))
     const logUri = this.options.logUri
     const { pid } = await this.client.call('tasks.Create', {
       container_id: this.containerId, rootfs: mounts, terminal: this.options.terminal ?? false,
@@ -160,6 +168,12 @@ export class Container extends TaskHandle {
     await gone
     await ignoringNotFound(this.deleteTask())
   }
+}
+
+/** Where the snapshot's own files lie: overlay's upper directory, or the one directory that is bound. */
+function upperLayer(mounts: readonly Mount[]): string {
+  const upper = mounts.flatMap((mount) => mount.options).find((option) => option.startsWith('upperdir='))
+  return upper?.slice('upperdir='.length) ?? mounts[0]?.source ?? ''
 }
 
 const notFound = 5 // grpc status codes, google.golang.org/grpc/codes

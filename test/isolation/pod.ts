@@ -1,0 +1,30 @@
+/** Containers of one sandbox, made by containerd's API with the annotations of CRI: any containerd has it, with CNI or without. */
+import type { Container, ContainerOptions } from '../e2e/container.ts'
+import type { Spec } from '../e2e/spec.ts'
+import type { Site } from './site.ts'
+
+const annotate = (spec: Spec, type: 'sandbox' | 'container', sandbox: string): void => {
+  spec.annotations = { ...spec.annotations, 'io.kubernetes.cri.container-type': type, 'io.kubernetes.cri.sandbox-id': sandbox }
+}
+
+export class Pod {
+  private constructor(private readonly site: Site, readonly sandbox: Container, readonly pid: number) {}
+
+  static async run(site: Site): Promise<Pod> {
+    const sandbox = await site.create({ args: ['sleep', '100000'], spec: (spec, id) => annotate(spec, 'sandbox', id) })
+    return new Pod(site, sandbox, await sandbox.start())
+  }
+
+  /** A running container that shares the network, IPC and UTS namespaces of the sandbox, as a pod's do. */
+  start(options: ContainerOptions = {}): Promise<Container> {
+    return this.site.start({
+      ...options,
+      spec: (spec, id) => {
+        annotate(spec, 'container', this.sandbox.containerId)
+        spec.linux.namespaces = spec.linux.namespaces.map(({ type }) =>
+          (['network', 'ipc', 'uts'].includes(type) ? { type, path: `/proc/${this.pid}/ns/${type === 'network' ? 'net' : type}` } : { type }))
+        options.spec?.(spec, id)
+      },
+    })
+  }
+}

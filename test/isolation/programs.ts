@@ -1,0 +1,25 @@
+/** Attackers that a shell cannot be: small C programs of programs/, statically linked so that every container runs them. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, copyFileSync, mkdirSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { checkout } from '../e2e/stack.ts'
+
+/** The path of a program on the host, built when its source is newer. */
+export function program(name: string): string {
+  const source = `${checkout}/test/isolation/programs/${name}.c`
+  const binary = `${checkout}/build/test/isolation/${name}`
+  if ((statSync(binary, { throwIfNoEntry: false })?.mtimeMs ?? 0) <= statSync(source).mtimeMs) {
+    mkdirSync(dirname(binary), { recursive: true })
+    execFileSync('gcc', ['-static', '-O1', '-Wall', '-Werror', '-o', binary, source], { stdio: ['ignore', 'inherit', 'inherit'] })
+  }
+  return binary
+}
+
+/** Puts a program into a root file system, at /attack/NAME. Use as a container's `rootfs`. */
+export function install(layer: string, ...names: string[]): void {
+  mkdirSync(`${layer}/attack`, { recursive: true })
+  for (const name of names) {
+    copyFileSync(program(name), `${layer}/attack/${name}`)
+    chmodSync(`${layer}/attack/${name}`, 0o755)
+  }
+}
