@@ -6,8 +6,10 @@ import {
   type SetVolumeRequest, type SignalProcessRequest, type StatsContainerResponse, type UpdateContainerRequest, type UpdateNetworkRequest,
 } from '../protocol/gen/agent.ts'
 import { connect, createClient } from '../protocol/ttrpc/client.ts'
-import { Code, RpcError } from '../protocol/ttrpc/status.ts'
+import { Code, RemoteError, RpcError } from '../protocol/ttrpc/status.ts'
 import type { Connection } from '../protocol/ttrpc/transport.ts'
+import { cleanText } from './clean-text.ts'
+import { agentAnswerBytesMax, type AgentLimits, defaultAgentLimits } from './agent-limits.ts'
 
 /**
  * The agent as the shim sees it. It answers over a connection that it dialled itself:
@@ -26,8 +28,8 @@ export class AgentClient {
   readonly #client
 
   /** Takes ownership of the control connection. */
-  constructor(control: Connection) {
-    this.#link = connect(control)
+  constructor(control: Connection, private readonly limits: AgentLimits = defaultAgentLimits) {
+    this.#link = connect(control, { answerBytesMax: agentAnswerBytesMax })
     this.#client = createClient(AgentDefinition, this.#link)
   }
 
@@ -45,102 +47,99 @@ export class AgentClient {
   }
 
   createSandbox(request: CreateSandboxRequest): Promise<CreateSandboxResponse> {
-    return bounded('CreateSandbox', limitsMs.create, options => this.#client.createSandbox(request, options))
+    return bounded('CreateSandbox', this.limits.createMs, options => this.#client.createSandbox(request, options))
   }
 
   async destroySandbox(): Promise<void> {
-    await bounded('DestroySandbox', limitsMs.change, options => this.#client.destroySandbox({}, options))
+    await bounded('DestroySandbox', this.limits.callMs, options => this.#client.destroySandbox({}, options))
   }
 
   async createContainer(request: CreateContainerRequest): Promise<void> {
-    await bounded('CreateContainer', limitsMs.create, options => this.#client.createContainer(request, options))
+    await bounded('CreateContainer', this.limits.createMs, options => this.#client.createContainer(request, options))
   }
 
   async startContainer(request: ContainerRequest): Promise<void> {
-    await bounded('StartContainer', limitsMs.create, options => this.#client.startContainer(request, options))
+    await bounded('StartContainer', this.limits.createMs, options => this.#client.startContainer(request, options))
   }
 
   async deleteContainer(request: DeleteContainerRequest): Promise<void> {
-    await bounded('DeleteContainer', limitsMs.change, options => this.#client.deleteContainer(request, options))
+    await bounded('DeleteContainer', this.limits.callMs, options => this.#client.deleteContainer(request, options))
   }
 
   async pauseContainer(request: ContainerRequest): Promise<void> {
-    await bounded('PauseContainer', limitsMs.change, options => this.#client.pauseContainer(request, options))
+    await bounded('PauseContainer', this.limits.callMs, options => this.#client.pauseContainer(request, options))
   }
 
   async resumeContainer(request: ContainerRequest): Promise<void> {
-    await bounded('ResumeContainer', limitsMs.change, options => this.#client.resumeContainer(request, options))
+    await bounded('ResumeContainer', this.limits.callMs, options => this.#client.resumeContainer(request, options))
   }
 
   async updateContainer(request: UpdateContainerRequest): Promise<void> {
-    await bounded('UpdateContainer', limitsMs.change, options => this.#client.updateContainer(request, options))
+    await bounded('UpdateContainer', this.limits.callMs, options => this.#client.updateContainer(request, options))
   }
 
   statsContainer(request: ContainerRequest): Promise<StatsContainerResponse> {
-    return bounded('StatsContainer', limitsMs.change, options => this.#client.statsContainer(request, options))
+    return bounded('StatsContainer', this.limits.callMs, options => this.#client.statsContainer(request, options))
   }
 
   statsSandbox(): Promise<StatsContainerResponse> {
-    return bounded('StatsSandbox', limitsMs.change, options => this.#client.statsSandbox({}, options))
+    return bounded('StatsSandbox', this.limits.callMs, options => this.#client.statsSandbox({}, options))
   }
 
   resizeSandbox(request: ResizeSandboxRequest): Promise<ResizeSandboxResponse> {
-    return bounded('ResizeSandbox', limitsMs.create, options => this.#client.resizeSandbox(request, options))
+    return bounded('ResizeSandbox', this.limits.createMs, options => this.#client.resizeSandbox(request, options))
   }
 
   async execProcess(request: ExecProcessRequest): Promise<void> {
-    await bounded('ExecProcess', limitsMs.create, options => this.#client.execProcess(request, options))
+    await bounded('ExecProcess', this.limits.createMs, options => this.#client.execProcess(request, options))
   }
 
   async signalProcess(request: SignalProcessRequest): Promise<void> {
-    await bounded('SignalProcess', limitsMs.change, options => this.#client.signalProcess(request, options))
+    await bounded('SignalProcess', this.limits.callMs, options => this.#client.signalProcess(request, options))
   }
 
   async resizePty(request: ResizePtyRequest): Promise<void> {
-    await bounded('ResizePty', limitsMs.change, options => this.#client.resizePty(request, options))
+    await bounded('ResizePty', this.limits.callMs, options => this.#client.resizePty(request, options))
   }
 
   async closeStdin(request: CloseStdinRequest): Promise<void> {
-    await bounded('CloseStdin', limitsMs.change, options => this.#client.closeStdin(request, options))
+    await bounded('CloseStdin', this.limits.callMs, options => this.#client.closeStdin(request, options))
   }
 
   async updateNetwork(request: UpdateNetworkRequest): Promise<void> {
-    await bounded('UpdateNetwork', limitsMs.create, options => this.#client.updateNetwork(request, options))
+    await bounded('UpdateNetwork', this.limits.createMs, options => this.#client.updateNetwork(request, options))
   }
 
   async connectPort(request: ConnectPortRequest): Promise<void> {
-    await bounded('ConnectPort', limitsMs.change, options => this.#client.connectPort(request, options))
+    await bounded('ConnectPort', this.limits.callMs, options => this.#client.connectPort(request, options))
   }
 
   async closePortInput(request: ClosePortInputRequest): Promise<void> {
-    await bounded('ClosePortInput', limitsMs.change, options => this.#client.closePortInput(request, options))
+    await bounded('ClosePortInput', this.limits.callMs, options => this.#client.closePortInput(request, options))
   }
 
   async releaseDisk(pciPath: string): Promise<void> {
-    await bounded('ReleaseDisk', limitsMs.change, options => this.#client.releaseDisk({ pciPath }, options))
+    await bounded('ReleaseDisk', this.limits.callMs, options => this.#client.releaseDisk({ pciPath }, options))
   }
 
   async setVolume(request: SetVolumeRequest): Promise<void> {
-    await bounded('SetVolume', limitsMs.change, options => this.#client.setVolume(request, options))
+    await bounded('SetVolume', this.limits.callMs, options => this.#client.setVolume(request, options))
   }
 
   async removeVolume(name: string): Promise<void> {
-    await bounded('RemoveVolume', limitsMs.change, options => this.#client.removeVolume({ name }, options))
+    await bounded('RemoveVolume', this.limits.callMs, options => this.#client.removeVolume({ name }, options))
   }
 
   /** Resolves with the agent's next answer, whatever it says: what it had to tell before was told by then. Rejects when none comes. */
   async pulse(): Promise<void> {
-    await bounded('ListProcesses', limitsMs.change, options => this.#client.listProcesses({ containerId: '' }, options))
+    await bounded('ListProcesses', this.limits.callMs, options => this.#client.listProcesses({ containerId: '' }, options))
       .catch((error: unknown) => { if (!(error instanceof AgentError && error.code === Code.NotFound)) throw error })
   }
 
   async setClock(realtimeNs: bigint): Promise<void> {
-    await bounded('SetClock', limitsMs.change, options => this.#client.setClock({ realtimeNs }, options))
+    await bounded('SetClock', this.limits.callMs, options => this.#client.setClock({ realtimeNs }, options))
   }
 }
-
-/** Making a process takes the guest seconds under TCG on a loaded host; everything else is short. */
-const limitsMs = { create: 60_000, change: 10_000 } as const
 
 async function bounded<T>(method: string, timeoutMs: number, call: (options: { timeoutMs: number }) => Promise<T>): Promise<T> {
   try {
@@ -150,8 +149,11 @@ async function bounded<T>(method: string, timeoutMs: number, call: (options: { t
   }
 }
 
-/** What the agent may tell containerd through us; every other code of a hostile guest becomes Unknown. */
-const passedCodes: readonly Code[] = [Code.NotFound, Code.AlreadyExists, Code.FailedPrecondition, Code.InvalidArgument, Code.Unimplemented, Code.Unavailable, Code.DeadlineExceeded]
+/**
+ * What the agent may tell containerd through us; every other code of a hostile guest becomes Unknown. Whether it is there
+ * and in time (Unavailable, DeadlineExceeded) is for the shim to say: containerd draws conclusions about the shim from it.
+ */
+const passedCodes: readonly Code[] = [Code.NotFound, Code.AlreadyExists, Code.FailedPrecondition, Code.InvalidArgument, Code.ResourceExhausted]
 
 const maxMessageCharacters = 2000
 
@@ -166,7 +168,7 @@ export class AgentError extends Fault {
 
 function agentError(method: string, cause: unknown): Error {
   if (!(cause instanceof RpcError)) return new Fault(`agent ${method}`, { cause })
-  const text = cause.message.slice(0, maxMessageCharacters).replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-  const code = passedCodes.includes(cause.code) ? cause.code : Code.Unknown
-  return new AgentError(code, code === Code.DeadlineExceeded || code === Code.Unavailable ? `agent ${method}: ${text}` : text)
+  const text = cleanText(cause.message, maxMessageCharacters)
+  if (!(cause instanceof RemoteError)) return new AgentError(cause.code, `agent ${method}: ${text}`)
+  return new AgentError(passedCodes.includes(cause.code) ? cause.code : Code.Unknown, text)
 }

@@ -9,6 +9,7 @@ import { Signals } from '../native/ts/signals.ts'
 import { accept } from '../native/ts/socket.ts'
 import { Server } from '../protocol/ttrpc/server.ts'
 import { AgentClient } from './agent-client.ts'
+import { agentBacklogBytesMax, agentLimits } from './agent-limits.ts'
 import { EventPublisher, type Forward } from './events.ts'
 import { shareTag } from './hypervisor/hypervisor.ts'
 import type { Log } from './log.ts'
@@ -35,8 +36,8 @@ export interface ServeOptions {
   forward: Forward
 }
 
-/** A container's worth of requests takes about 2 MiB of heap; at this the shim fails a request instead of the node. */
-const heapLimitBytes = 64 * 1024 * 1024
+/** A container's worth of requests takes about 2 MiB of heap; at this the shim fails a request instead of the node. With the rest of the process it is below 64 MiB. */
+const heapLimitBytes = 48 * 1024 * 1024
 /** For an endless loop. Far beyond what a mount(2) on storage that hangs for a while may take: that must not cost the pod. */
 const watchdogMs = 120_000
 /** sysexits.h EX_SOFTWARE */
@@ -93,12 +94,13 @@ export function serve(options: ServeOptions): void {
 function startSandbox(options: ServeOptions, equipment: Equipment, events: EventPublisher): Sandbox {
   const { sandboxId, log, timeline } = options.place
   const { config, pod, share, hypervisor, network, cgroup } = equipment
+  const limits = agentLimits(config.agent)
   return new Sandbox({
-    id: sandboxId, namespace: options.namespace, pod, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs,
+    id: sandboxId, namespace: options.namespace, pod, shareTag, logLevel: config.log.level, agentTimeoutMs: config.agent.timeoutMs, agentLimits: limits,
   }, {
     hypervisor, share, network, events, log, timeline, size: new PodSize(pod.limits, config.hypervisor),
     cpuset: new HostCpuset(cpuset => cgroup?.bind(cpuset)),
-    agent: control => new AgentClient(new Connection(control)),
+    agent: control => new AgentClient(new Connection(control, agentBacklogBytesMax), limits),
     releaseState: () => releaseState(options, cgroup),
   })
 }

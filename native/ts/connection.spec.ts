@@ -56,6 +56,20 @@ describe('Connection', () => {
     expect([...buffer.subarray(0, 3)]).toEqual([1, 2, 3])
   })
 
+  it('ends when the peer leaves more unread than it may', () => {
+    const ends = sys.socketpair(1, 1, 0)
+    if (typeof ends === 'number') throw new Error('socketpair')
+    const connection = new Connection(new Fd(ends[0], 'ours'), 3)
+    const errors: (Error | undefined)[] = []
+    connection.onClose(error => errors.push(error))
+    fake.fail('send', E.EAGAIN)
+    connection.write(new Uint8Array(3))
+    expect(connection.isOpen).toBe(true)
+    connection.write(new Uint8Array(1))
+    expect(errors.map(error => error?.message)).toEqual(['ours: the peer does not read: more than 3 bytes wait for it'])
+    expect(fake.held()).toMatchObject({ watches: [] })
+  })
+
   it('reports a failed send once, and closes', () => {
     const [connection] = pair()
     const errors: (Error | undefined)[] = []

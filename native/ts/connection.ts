@@ -1,6 +1,7 @@
 import * as sys from 'native:sys'
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from './constants/epoll.ts'
 import { check, E, SysError } from './errno.ts'
+import { Fault } from './fault.ts'
 import type { Fd } from './fd.ts'
 
 /** One read(2): large enough for a ttrpc answer of usual size in one turn of the loop. */
@@ -25,8 +26,11 @@ export class Connection {
   #closed: (error: Error | undefined) => void = () => {}
   readonly #buffer = new Uint8Array(readBytes)
 
-  /** Takes ownership of `fd`, which must be non-blocking. Reading starts with the next turn of the loop. */
-  constructor(readonly fd: Fd) {
+  /**
+   * Takes ownership of `fd`, which must be non-blocking. Reading starts with the next turn of the loop. A peer that leaves
+   * more than `queueBytesMax` unread loses the connection.
+   */
+  constructor(readonly fd: Fd, private readonly queueBytesMax = Infinity) {
     const watching = sys.watch(fd.number, EPOLLIN, events => this.#ready(events))
     // The descriptor is ours from the first line on, also when there will be no connection.
     if (watching < 0) fd.close()
@@ -67,6 +71,7 @@ export class Connection {
     this.#queue.push({ bytes, fds })
     this.#queuedBytes += bytes.length
     if (this.#queue.length === 1) this.#flush()
+    if (this.#queuedBytes > this.queueBytesMax) this.#end(new Fault(`${this.fd.what}: the peer does not read: more than ${this.queueBytesMax} bytes wait for it`))
   }
 
   /** Closes the socket at once; queued bytes are lost. */

@@ -2,7 +2,7 @@ import { Response } from '../gen/ttrpc.ts'
 import { decode } from '../message.ts'
 import { FrameDecoder, type FrameSink } from './decoder.ts'
 import { encodeRequest, failureOf } from './envelope.ts'
-import { encodeFrame, Flag, type Frame, MessageType as FrameType, oversize } from './frame.ts'
+import { dataBytesMax, encodeFrame, Flag, type Frame, MessageType as FrameType, oversize } from './frame.ts'
 import type { MessageStream } from './message-stream.ts'
 import type { CallOptions } from './service.ts'
 import { Code, RpcError } from './status.ts'
@@ -37,12 +37,15 @@ export class ClientConnection implements Receiver, FrameSink {
   #state: State = { is: 'open' }
   #nextStreamId = 1
   readonly #calls = new Map<number, Call>()
-  readonly #decoder = new FrameDecoder(this)
+  readonly #decoder: FrameDecoder
   #resolveClosed: (error: Error | undefined) => void = () => {}
   /** Resolves when the connection has ended, with an error if it was not by close() or the server's orderly end. */
   readonly closed = new Promise<Error | undefined>(resolve => { this.#resolveClosed = resolve })
 
-  constructor(private readonly transport: Transport, private readonly startTimer: StartTimer = globalTimer) {}
+  /** `answerBytesMax`: a longer frame fails its call. */
+  constructor(private readonly transport: Transport, private readonly startTimer: StartTimer = globalTimer, private readonly answerBytesMax = dataBytesMax) {
+    this.#decoder = new FrameDecoder(this, answerBytesMax)
+  }
 
   get isOpen(): boolean {
     return this.#state.is === 'open'
@@ -100,7 +103,7 @@ export class ClientConnection implements Receiver, FrameSink {
   }
 
   oversize(streamId: number, lengthBytes: number): void {
-    if (this.#calls.has(streamId)) this.#fail(streamId, oversize(lengthBytes))
+    if (this.#calls.has(streamId)) this.#fail(streamId, oversize(lengthBytes, this.answerBytesMax))
     else this.#late(streamId)
   }
 

@@ -7,9 +7,16 @@ import type { RpcError } from './status.ts'
 import type { StartTimer } from './timer.ts'
 import { attach, type Connection } from './transport.ts'
 
+export interface ConnectOptions {
+  /** Owns the time of the calls' limits. */
+  startTimer?: StartTimer
+  /** The longest frame that the server may send; default: what ttrpc allows. */
+  answerBytesMax?: number
+}
+
 /** Makes calls over `connection`, which must be used for nothing else. Its end fails the calls that wait. */
-export function connect(connection: Connection, startTimer?: StartTimer): ClientConnection {
-  return attach(connection, new ClientConnection(connection, startTimer))
+export function connect(connection: Connection, { startTimer, answerBytesMax }: ConnectOptions = {}): ClientConnection {
+  return attach(connection, new ClientConnection(connection, startTimer, answerBytesMax))
 }
 
 /** A method for each of the service's; all fail with RpcError. */

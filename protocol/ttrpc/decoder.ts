@@ -33,7 +33,8 @@ export class FrameDecoder {
   #state: State = { waitsFor: 'header', have: 0 }
   readonly #header = new Uint8Array(headerBytes)
 
-  constructor(private readonly sink: FrameSink) {}
+  /** `maxBytes`: data longer than this is skipped, where the peer has less to say than ttrpc allows. */
+  constructor(private readonly sink: FrameSink, private readonly maxBytes = dataBytesMax) {}
 
   /** Takes `bytes`, which must not be changed afterwards: frames share their memory. */
   push(bytes: Uint8Array): void {
@@ -68,7 +69,7 @@ export class FrameDecoder {
 
   #startFrame(header: Header, bytes: Uint8Array, offset: number): number {
     const end = offset + header.lengthBytes
-    if (header.lengthBytes > dataBytesMax) {
+    if (header.lengthBytes > this.maxBytes) {
       this.#state = { waitsFor: 'end of skipped data', leftBytes: header.lengthBytes }
       this.sink.oversize(header.streamId, header.lengthBytes)
       return offset

@@ -2,7 +2,7 @@ import { Request, Response } from '../gen/ttrpc.ts'
 import { encode } from '../message.ts'
 import { encodeMetadata } from './metadata.ts'
 import type { CallOptions } from './service.ts'
-import { Code, RpcError } from './status.ts'
+import { Code, RemoteError, type RpcError } from './status.ts'
 
 const nanosPerMs = 1_000_000
 const nothing = new Uint8Array(0)
@@ -44,5 +44,5 @@ export function encodeFailure(error: RpcError): Uint8Array {
 /** The failure that a response tells of; undefined: none. */
 export function failureOf(response: Response): RpcError | undefined {
   const { status } = response
-  return status === undefined || status.code === Code.OK ? undefined : new RpcError(status.code, status.message)
+  return status === undefined || status.code === Code.OK ? undefined : new RemoteError(status.code, status.message)
 }

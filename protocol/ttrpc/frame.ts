@@ -48,6 +48,6 @@ export function encodeFrame(streamId: number, type: number, flags: number, data:
 }
 
 /** In Go ttrpc's words, which clients may look for. */
-export function oversize(lengthBytes: number): RpcError {
-  return new RpcError(Code.ResourceExhausted, `message length ${lengthBytes} exceed maximum message size of ${dataBytesMax}`)
+export function oversize(lengthBytes: number, maxBytes = dataBytesMax): RpcError {
+  return new RpcError(Code.ResourceExhausted, `message length ${lengthBytes} exceed maximum message size of ${maxBytes}`)
 }

@@ -29,9 +29,14 @@ export function codeName(code: Code): string {
 
 /** Every failure of a call, on both sides: what a Status says, with the cause where it arose here. */
 export class RpcError extends Error {
-  override readonly name = 'RpcError'
+  override readonly name: string = 'RpcError'
 
   constructor(readonly code: Code, message: string, options?: ErrorOptions) {
     super(message, options)
   }
+}
+
+/** What the peer answered, code and words alike, in contrast to what happened to the call on this side. */
+export class RemoteError extends RpcError {
+  override readonly name: string = 'RemoteError'
 }

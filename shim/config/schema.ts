@@ -114,6 +114,10 @@ export const schema = {
   agent: {
     path: program('kata-ts-agent', 'the agent, where hypervisor.type is "none"'),
     timeoutMs: integer(60_000, 100, 3_600_000, 'time for the guest to boot and its agent to call, milliseconds'),
+    createTimeoutMs: integer(60_000, 100, 3_600_000, 'time for the agent to make or start a container or process, milliseconds'),
+    callTimeoutMs: integer(10_000, 100, 3_600_000, 'time for any other answer of the agent, milliseconds'),
+    killTimeoutMs: integer(30_000, 100, 3_600_000, 'time for a container to end after SIGKILL; then its VM is ended, milliseconds'),
+    outputTimeoutMs: integer(60_000, 100, 3_600_000, 'time for what a process wrote to arrive after its end, milliseconds'),
   },
   annotations: {
     enable: names(annotatable, 'keys that a pod may set by its annotation io.kata-ts.config.KEY, each within the limits above'),

@@ -42,7 +42,7 @@ export function printable(text: string): string {
   return text
     .replace(/\r\n?/g, '\n')
     .replace(/\u001b(\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\)?|[@-Z\\^_c])/g, '')
-    .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, ' ')
+    .replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, ' ')
 }
 
 /** Cuts a byte stream into lines and gives each as printable text; a line without end is given in pieces. */

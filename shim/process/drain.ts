@@ -12,8 +12,6 @@ export interface Outputs {
 
 /** How long bytes that were announced may stand still: a reader on the host that is being restarted, a guest that lies. */
 const stalledLimitMs = 10_000
-/** In all: what pipes and sockets hold is out long before; a guest that sends byte after byte of an endless stream gains nothing by it. */
-const totalLimitMs = 60_000
 /** Rounds in which bytes come and no end is told. What a pipe holds is out in one or two; a child may write for ever. */
 const maxOpenRounds = 3
 
@@ -25,8 +23,10 @@ const maxOpenRounds = 3
  *
  * Time alone does not tell: a guest that a busy host lets wait says nothing for seconds and has everything still to say. What
  * the agent knew of the streams it has told before it answers, on the same connection. Never rejects.
+ *
+ * `totalLimitMs`: in all. What pipes and sockets hold is out long before; a guest that sends byte after byte of an endless stream gains nothing by it.
  */
-export async function drain(outputs: Outputs, quietMs: number, pulse: () => Promise<unknown>): Promise<void> {
+export async function drain(outputs: Outputs, quietMs: number, pulse: () => Promise<unknown>, totalLimitMs = 60_000): Promise<void> {
   const beganMs = monotonicMs()
   let movedMs = beganMs
   for (let round = 1; ; round++) {

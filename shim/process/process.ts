@@ -27,8 +27,8 @@ export class Process {
   /** Of the terminal in character cells; 0 until a client told it. */
   size = { width: 0, height: 0 }
 
-  /** Takes ownership of `stdio`. `pulse`: resolves with any answer of the agent. */
-  constructor(readonly names: ProcessNames, readonly stdio: Stdio, private readonly pulse: () => Promise<unknown>) {
+  /** Takes ownership of `stdio`. `pulse`: resolves with any answer of the agent. `outputLimitMs`: as drain.ts has it. */
+  constructor(readonly names: ProcessNames, readonly stdio: Stdio, private readonly pulse: () => Promise<unknown>, private readonly outputLimitMs?: number) {
     this.what = names.execId === '' ? `container ${names.containerId}` : `exec ${names.execId} of container ${names.containerId}`
     this.#finished = new Promise(resolve => { this.#settle = resolve })
   }
@@ -109,13 +109,13 @@ export class Process {
     if (this.#state.is !== 'stopped') throw new Refusal('precondition', `${this.what} cannot be deleted: it is ${this.#state.is}`)
     const { exit } = this.#state
     this.#setState({ is: 'deleted', exit })
-    await drain(this.stdio, deleteQuietMs, this.pulse)
+    await drain(this.stdio, deleteQuietMs, this.pulse, this.outputLimitMs)
     await this.stdio.close()
     return exit
   }
 
   async #finish(exit: ProcessExit): Promise<void> {
-    await drain(this.stdio, waitQuietMs, this.pulse)
+    await drain(this.stdio, waitQuietMs, this.pulse, this.outputLimitMs)
     this.#settle(exit)
   }
 

@@ -23,7 +23,9 @@ export async function resizeAround(present: VmSize, wanted: VmSize, ports: Resiz
   const { hypervisor, agent, log } = ports
   let { memoryMib, vcpus } = present
   const tellAgent = async (onlineCpus: number): Promise<void> => {
-    vcpus = (await agent.resizeSandbox({ onlineCpus })).onlineCpus
+    const online = (await agent.resizeSandbox({ onlineCpus })).onlineCpus
+    // The VM has what the host gave it, whatever the guest says.
+    vcpus = Math.min(Math.max(1, online), Math.max(wanted.vcpus, present.vcpus))
   }
   if (wanted.memoryMib > memoryMib) memoryMib = (await hypervisor.resize({ ...present, memoryMib: wanted.memoryMib })).memoryMib
   if (wanted.vcpus > vcpus || memoryMib > present.memoryMib) await tellAgent(Math.max(wanted.vcpus, vcpus))

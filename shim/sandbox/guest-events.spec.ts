@@ -12,7 +12,7 @@ function guest(): { tell: (event: NonNullable<Event['event']>) => void; exits: u
   const note = (msg: string): void => void logged.push(msg)
   const init = { stopped: (exit: { status: number; atNs: bigint }) => exits.push(exit) }
   const sandbox = {
-    containers: new Map([['c1', { init, execs: new Map() }]]),
+    containers: new Map([['c1', { init, execs: new Map() }], ['pause', { init, isPause: true, execs: new Map() }]]),
     output: () => undefined,
     ports: { events: { publish: (...event: unknown[]) => published.push(event) }, log: { ...silentLog, error: note, warn: note, info: note, debug: note } },
   } as unknown as Sandbox // what GuestEvents uses of it
@@ -34,10 +34,18 @@ describe('GuestEvents', () => {
     for (const time of times.slice(1)) expect(time >= nowNs - 1_000_000_000n && time < nowNs + 60_000_000_000n).toBe(true)
   })
 
-  it('does not let a flood of log lines through', () => {
+  it('does not let a flood of log lines through: 256 KiB at once', () => {
     const { tell, logged } = guest()
-    for (let at = 0; at < 5000; at++) tell({ $case: 'log', value: { level: 'error', message: 'flood', fields: '' } })
-    expect(logged.length).toBeLessThanOrEqual(201)
+    for (let at = 0; at < 5000; at++) tell({ $case: 'log', value: { level: 'error', message: 'x'.repeat(10_000), fields: '' } })
+    expect(logged.length).toBeLessThanOrEqual(64)
+    expect(logged.length).toBeGreaterThan(50)
+  })
+
+  it('does not believe the guest what happens to the pause container, which the shim plays', () => {
+    const { tell, exits, published } = guest()
+    tell({ $case: 'exit', value: { ...exit, containerId: 'pause', exitedAtNs: 0n } })
+    tell({ $case: 'oom', value: { containerId: 'pause' } })
+    expect([exits, published]).toEqual([[], []])
   })
 
   it('cuts a long line and takes an unknown level for info', () => {

@@ -6,10 +6,14 @@ import type { Sandbox } from './sandbox.ts'
 
 /** A log line of the guest is cut to this many characters. */
 const maxLogCharacters = 4096
-/** What an agent logs in a start-up at level debug is some dozen lines. */
-const maxLogLinesPerSecond = 200
-/** Each goes to containerd and to every subscriber there. */
-const maxOomEventsPerSecond = 20
+/** Characters of the agent's log lines at once, and a second: a start-up at level debug takes some 10 KiB. On average it is half a gigabyte a day at most. */
+const logBurst = 256 * 1024
+const logPerSecond = 6 * 1024
+/** What a line takes in the log besides the agent's own words. */
+const logLineCharacters = 200
+/** OOM events at once, and a second: each goes to containerd, to every subscriber there, and into kubelet's records. */
+const oomBurst = 20
+const oomPerSecond = 1
 /** Events that made no sense are logged up to this many times: a hostile agent must not fill the host's log. */
 const maxComplaints = 20
 /** An exit time this far from the host's clock is not believed. */
@@ -23,8 +27,8 @@ const levels: readonly Level[] = ['error', 'warn', 'info', 'debug']
  */
 export class GuestEvents {
   #complaints = 0
-  readonly #logLimit = new RateLimit(maxLogLinesPerSecond)
-  readonly #oomLimit = new RateLimit(maxOomEventsPerSecond)
+  readonly #logLimit = new RateLimit(logPerSecond, logBurst)
+  readonly #oomLimit = new RateLimit(oomPerSecond, oomBurst)
 
   constructor(private readonly sandbox: Sandbox) {}
 
@@ -51,7 +55,8 @@ export class GuestEvents {
   #exit(exit: ProcessExit): void {
     const container = this.sandbox.containers.get(exit.containerId)
     const process = exit.execId === '' ? container?.init : container?.execs.get(exit.execId)?.process
-    if (!process || exit.exitStatus > 255) {
+    // The pause container is played by the shim, so its end is not the guest's to tell.
+    if (!process || container?.isPause || exit.exitStatus > 255) {
       this.#complain(`exit status ${exit.exitStatus} of unknown process ${exit.containerId}/${exit.execId}`)
       return
     }
@@ -65,17 +70,20 @@ export class GuestEvents {
   }
 
   #oom(containerId: string): void {
-    if (this.sandbox.containers.has(containerId)) {
+    const container = this.sandbox.containers.get(containerId)
+    if (container && !container.isPause) {
       if (this.#oomLimit.allows()) this.sandbox.ports.events.publish('oom', { containerId })
     } else this.#complain(`out of memory in unknown container ${containerId}`)
   }
 
   #log(line: LogLine): void {
-    if (!this.#logLimit.allows()) return
+    const message = line.message.slice(0, maxLogCharacters)
+    const fields = line.fields.slice(0, maxLogCharacters)
+    if (!this.#logLimit.allows(logLineCharacters + message.length + fields.length)) return
     const held = this.#logLimit.takeHeld()
     if (held > 0) this.sandbox.ports.log.warn(`${held} log lines of the agent were left out: too many at once`)
     const level = levels.find(known => known === line.level) ?? 'info'
-    this.sandbox.ports.log[level](line.message.slice(0, maxLogCharacters), { source: 'agent', fields: line.fields.slice(0, maxLogCharacters) })
+    this.sandbox.ports.log[level](message, { source: 'agent', fields })
   }
 
   #complain(what: string): void {

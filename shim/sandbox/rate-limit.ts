@@ -1,28 +1,31 @@
 import { monotonicMs } from '../../native/ts/clock.ts'
 
-/** Lets so many things a second pass and counts the others: what a hostile guest sends must not fill the host. */
+/**
+ * Lets `burst` at once and `perSecond` on average pass, of lines, bytes or what else the guest can make of its own will, and counts
+ * the others: what a hostile guest sends must not fill the host, neither at once nor over days.
+ */
 export class RateLimit {
-  #windowStartMs = -Infinity
-  #passed = 0
+  #left: number
+  #countedMs = -Infinity
   #held = 0
 
-  constructor(private readonly perSecond: number) {}
+  constructor(private readonly perSecond: number, private readonly burst = perSecond) {
+    this.#left = burst
+  }
 
-  /** Whether one more may pass now. */
-  allows(nowMs: number = monotonicMs()): boolean {
-    if (nowMs - this.#windowStartMs >= 1000) {
-      this.#windowStartMs = nowMs
-      this.#passed = 0
-    }
-    if (this.#passed >= this.perSecond) {
+  /** Whether a thing of this size may pass now. */
+  allows(size = 1, nowMs: number = monotonicMs()): boolean {
+    this.#left = Math.min(this.burst, this.#left + Math.max(0, nowMs - this.#countedMs) / 1000 * this.perSecond)
+    this.#countedMs = nowMs
+    if (size > this.#left) {
       this.#held++
       return false
     }
-    this.#passed++
+    this.#left -= size
     return true
   }
 
-  /** How many were held back since the last call. */
+  /** How many things were held back since the last call. */
   takeHeld(): number {
     const held = this.#held
     this.#held = 0

@@ -1,9 +1,11 @@
 import * as sys from 'native:sys'
 import { realtimeNs, within } from '../../native/ts/clock.ts'
 import { Fault, story } from '../../native/ts/fault.ts'
+import type { Fd } from '../../native/ts/fd.ts'
 import { Owner } from '../../native/ts/owner.ts'
 import { Code } from '../../protocol/ttrpc/status.ts'
 import { type AgentClient, AgentError } from '../agent-client.ts'
+import { type AgentLimits, defaultAgentLimits } from '../agent-limits.ts'
 import type { ProcessExit } from '../process/state.ts'
 import { Refusal } from '../refusal.ts'
 import type { PidOwner } from '../spec/pid-namespace.ts'
@@ -19,7 +21,7 @@ import { GuestEvents } from './guest-events.ts'
 /** How long the VMM's death may lag behind the loss of its agent, before the agent alone counts as dead. */
 const vmmDeathLagMs = 1_000
 /** SIGKILL's exit status: what the processes of a lost guest have died of. */
-const killedStatus = 137
+export const killedStatus = 137
 /** Of a sandbox that never served: no signal ended it. */
 const startFailedStatus = 255
 /** How long a guest may take to kill, sync and unmount. */
@@ -33,6 +35,8 @@ export interface SandboxIdentity {
   logLevel: string
   /** From VMM launch to the agent's call. */
   agentTimeoutMs: number
+  /** Default: what the configuration's is. */
+  agentLimits?: AgentLimits
 }
 
 /**
@@ -91,6 +95,21 @@ export class Sandbox {
 
   /** A stream id that none has had before. */
   readonly nextStreamId = (): bigint => ++this.#lastStreamId
+
+  /** How long the agent is waited for. */
+  get limits(): AgentLimits {
+    return this.identity.agentLimits ?? defaultAgentLimits
+  }
+
+  /** Opens a port of the guest; the caller owns the connection. Rejects when the guest does not answer in time: its kernel may leave a call open for ever. */
+  readonly dial = (port: number): Promise<Fd> => {
+    const connection = this.ports.hypervisor.connect(port)
+    return within(connection, this.limits.createMs, `connection to port ${port} of the guest`).catch((error: unknown) => {
+      // One that comes after all is nobody's.
+      connection.then(late => late.close(), () => undefined)
+      throw error
+    })
+  }
 
   /** The agent, once it is ready. Rejects with what went wrong when it is not, or not any more. */
   async agent(): Promise<AgentClient> {
@@ -188,7 +207,7 @@ export class Sandbox {
         attach: nic => hypervisor.attach(nic),
         update: interfaces => agent.updateNetwork({ interfaces }),
       })
-      this.#forwarding = network?.forwardPorts({ agent, dial: port => hypervisor.connect(port), nextStreamId: this.nextStreamId })
+      this.#forwarding = network?.forwardPorts({ agent, dial: this.dial, nextStreamId: this.nextStreamId })
       if (this.#forwarding) owner.own('port forwarding', this.#forwarding)
       this.#owner = owner.move()
       this.#agent = agent
@@ -244,11 +263,17 @@ export class Sandbox {
   /** VMM or agent is gone: tells why, ends every process, and stops what is left of the VM. */
   async #lost(error: Error | undefined): Promise<void> {
     if (!this.#is('ready')) return
-    const { hypervisor, log } = this.ports
+    const { hypervisor } = this.ports
     const died = await within(hypervisor.wait(), vmmDeathLagMs, 'death of the VMM').then(() => true, () => false)
     if (!this.#is('ready')) return
     const what = died ? 'the VMM died' : 'the agent in the guest is gone'
-    const fault = new Fault(`${what}: ${hypervisor.diagnosis()}`, error === undefined ? {} : { cause: error })
+    await this.giveUp(new Fault(`${what}: ${hypervisor.diagnosis()}`, error === undefined ? {} : { cause: error }))
+  }
+
+  /** Ends a VM whose guest is gone, or is not believed any more; every process counts as killed, and requests are told `fault`. */
+  async giveUp(fault: Error): Promise<void> {
+    if (!this.#is('ready')) return
+    const { hypervisor, log } = this.ports
     log.error(story(fault))
     this.#die(fault, killedStatus)
     // Calls under way fail now, not at their timeouts.

@@ -111,7 +111,7 @@ async function openInit(context: TaskContext, request: CreateTaskRequest, owner:
     namespace: context.namespace, containerId: request.id, env: context.env, nextStreamId: context.sandbox.nextStreamId, broker: context.broker,
   })
   owner.defer('streams', () => stdio.close())
-  return new Process({ containerId: request.id, execId: '' }, stdio, context.sandbox.pulse)
+  return new Process({ containerId: request.id, execId: '' }, stdio, context.sandbox.pulse, context.sandbox.limits.outputMs)
 }
 
 /** Mounts rootfs and binds; gives the spec that the guest is sent. `owner` owes their removal. */
@@ -152,7 +152,7 @@ async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Co
   const { stdio } = container.init
   try {
     await Promise.all([
-      stdio.connect(port => sandbox.ports.hypervisor.connect(port)),
+      stdio.connect(sandbox.dial),
       agent.createContainer({
         containerId: container.id,
         spec: sys.utf8Encode(JSON.stringify(spec)),

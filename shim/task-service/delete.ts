@@ -1,17 +1,14 @@
 import { story } from '../../native/ts/fault.ts'
-import { within } from '../../native/ts/clock.ts'
 import { SIGKILL } from '../../native/ts/constants/signal.ts'
 import type { DeleteRequest, DeleteResponse } from '../../protocol/gen/task.ts'
 import { runHooks } from '../host-hooks.ts'
 import type { ProcessExit } from '../process/state.ts'
 import { Refusal } from '../refusal.ts'
 import type { Container } from '../sandbox/container.ts'
+import { expectEnd } from '../sandbox/kill-deadline.ts'
 import { hookState, type TaskContext } from './context.ts'
 import { exitFields } from './exit-fields.ts'
 import { signalPause } from './pause-container.ts'
-
-/** How long a container that was created and never started may take to die. */
-const killTimeoutMs = 5_000
 
 /** Delete: of an exec, or of a container that has stopped (or was never started) with all it holds. */
 export async function remove(context: TaskContext, request: DeleteRequest): Promise<DeleteResponse> {
@@ -58,6 +55,9 @@ async function deleteContainer(context: TaskContext, container: Container): Prom
 async function killCreated({ sandbox }: TaskContext, container: Container): Promise<void> {
   if (container.isPause) return signalPause(container, SIGKILL)
   const agent = await sandbox.agent()
+  expectEnd(sandbox, container, container.init)
+  // A guest that cannot do it is ended in place of the container, which has not run yet.
   await agent.signalProcess({ containerId: container.id, execId: '', signal: SIGKILL, all: false })
-  await within(container.init.wait(), killTimeoutMs, `end of container ${container.id}`)
+    .catch((error: unknown) => sandbox.ports.log.warn(`delete: ${story(error)}`, { container: container.id }))
+  await container.init.wait()
 }

@@ -30,7 +30,7 @@ export async function exec(context: TaskContext, request: ExecProcessRequest): P
     await stdio.close()
     throw error
   }
-  const process = new Process({ containerId, execId }, stdio, sandbox.pulse)
+  const process = new Process({ containerId, execId }, stdio, sandbox.pulse, sandbox.limits.outputMs)
   process.onExit(exit => events.publish('exit', { containerId, id: execId, pid: container.pid, ...exitFields(exit) }))
   container.execs.set(execId, { process, spec })
   events.publish('exec-added', { containerId, execId })

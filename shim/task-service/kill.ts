@@ -1,5 +1,7 @@
+import { SIGKILL } from '../../native/ts/constants/signal.ts'
 import type { KillRequest } from '../../protocol/gen/task.ts'
 import { Refusal } from '../refusal.ts'
+import { expectEnd } from '../sandbox/kill-deadline.ts'
 import type { TaskContext } from './context.ts'
 import { signalPause } from './pause-container.ts'
 
@@ -18,6 +20,7 @@ export async function kill({ sandbox }: TaskContext, request: KillRequest): Prom
     return {}
   }
   const agent = await sandbox.agent()
+  if (request.signal === SIGKILL) expectEnd(sandbox, container, process)
   await agent.signalProcess({ containerId: container.id, execId: request.execId, signal: request.signal, all: request.all })
   return {}
 }

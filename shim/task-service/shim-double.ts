@@ -5,6 +5,7 @@ import { connect, createClient } from '../../protocol/ttrpc/client.ts'
 import { Server } from '../../protocol/ttrpc/server.ts'
 import { AgentClient } from '../agent-client.ts'
 import { AgentDouble, memoryPair } from '../agent-double.ts'
+import { type AgentLimits, defaultAgentLimits } from '../agent-limits.ts'
 import type { Hypervisor, VmmExit } from '../hypervisor/hypervisor.ts'
 import { silentLog } from '../log.ts'
 import { configFrom } from '../config/config.ts'
@@ -38,7 +39,7 @@ export class Shim {
   readonly task
   readonly api
 
-  constructor(readonly agent: AgentDouble = new AgentDouble(), sandboxId = 's', { ownKernel = true, withPod = true } = {}) {
+  constructor(readonly agent: AgentDouble = new AgentDouble(), sandboxId = 's', { ownKernel = true, withPod = true, agentLimits = defaultAgentLimits } = {}) {
     const vmm = new Promise<VmmExit>(resolve => { this.killVmm = resolve })
     const hypervisor: Hypervisor = {
       ownKernel, pid: 4711, launch: async () => {}, acceptAgent: async () => ({}) as Fd, connect: async () => ({}) as Fd, resize: async size => size,
@@ -54,7 +55,7 @@ export class Shim {
         this.told.push([name, event.containerId, event.execId ?? event.id, event.exitStatus].filter(part => part !== undefined).join(' '))
       },
     }
-    this.only = new OnlySandbox({ id: sandboxId, make: pod => this.#make(pod, { hypervisor, share, events }), release: () => { this.told.push('released') } })
+    this.only = new OnlySandbox({ id: sandboxId, make: pod => this.#make(pod, { hypervisor, share, events }, agentLimits), release: () => { this.told.push('released') } })
     if (withPod) this.only.create(anyPod)
     const [client, server] = memoryPair()
     const services = new Server({ toRpcError })
@@ -82,13 +83,13 @@ export class Shim {
     await this.task.start({ id })
   }
 
-  #make(pod: PodDescription, ports: Pick<SandboxPorts, 'hypervisor' | 'share' | 'events'>): Sandbox {
-    return new Sandbox({ id: this.only.id, namespace: 'n', pod, shareTag: 't', logLevel: 'info', agentTimeoutMs: 1000 }, {
+  #make(pod: PodDescription, ports: Pick<SandboxPorts, 'hypervisor' | 'share' | 'events'>, agentLimits: AgentLimits): Sandbox {
+    return new Sandbox({ id: this.only.id, namespace: 'n', pod, shareTag: 't', logLevel: 'info', agentTimeoutMs: 1000, agentLimits }, {
       ...ports, size: new PodSize(noLimits, configFrom([]).hypervisor), cpuset: new HostCpuset(() => {}), log: silentLog, timeline: new Timeline(), releaseState: () => {},
       agent: () => {
         const [ours, theirs] = memoryPair()
         this.agent.serve(theirs)
-        return new AgentClient(ours)
+        return new AgentClient(ours, agentLimits)
       },
     })
   }

@@ -44,7 +44,7 @@ async function startExec({ sandbox, events }: TaskContext, container: Container,
   process.starting()
   try {
     await Promise.all([
-      stdio.connect(port => sandbox.ports.hypervisor.connect(port)),
+      stdio.connect(sandbox.dial),
       agent.execProcess({
         containerId: container.id,
         execId,

@@ -37,9 +37,17 @@ export function metrics({ cpu, memory, pids, io, hugetlb }: StatsContainerRespon
       low: events.low ?? 0n, high: events.high ?? 0n, max: events.max ?? 0n,
       oom: events.oom ?? 0n, oomKill: events.oom_kill ?? 0n, oomGroupKill: events.oom_group_kill ?? 0n,
     },
-    io: { usage: io.map(entry => ({ ...entry, major: BigInt(entry.major), minor: BigInt(entry.minor) })), psi: undefined },
-    hugetlb: hugetlb.map(entry => ({ pagesize: entry.pagesize, current: entry.usageBytes, max: entry.maxBytes, failcnt: entry.failcnt })),
+    io: { usage: unique(io, entry => `${entry.major}:${entry.minor}`).map(entry => ({ ...entry, major: BigInt(entry.major), minor: BigInt(entry.minor) })), psi: undefined },
+    hugetlb: unique(hugetlb.filter(entry => pageSize.test(entry.pagesize)), entry => entry.pagesize).map(entry => ({ pagesize: entry.pagesize, current: entry.usageBytes, max: entry.maxBytes, failcnt: entry.failcnt })),
   })
+}
+
+/** A page size of Linux, as cgroup files name it: `2MB`. containerd makes a metric's label of it. */
+const pageSize = /^[1-9][0-9]{0,4}[KMG]B$/
+
+/** One metric told twice makes all of containerd's fail to be collected: of a guest that does so, the first counts. */
+function unique<T>(entries: readonly T[], key: (entry: T) => string): T[] {
+  return [...new Map([...entries].reverse().map(entry => [key(entry), entry])).values()].reverse()
 }
 
 function memoryStat(memory: MemoryStats): MemoryStat {
