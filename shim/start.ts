@@ -1,6 +1,5 @@
 import * as sys from 'native:sys'
-import { exitText, exitOf, spawn } from '../native/ts/child.ts'
-import { P_PIDFD, WEXITED } from '../native/ts/constants/wait.ts'
+import { exitText, spawn } from '../native/ts/child.ts'
 import { checked, E, isErrno } from '../native/ts/errno.ts'
 import { Fault } from '../native/ts/fault.ts'
 import type { Fd } from '../native/ts/fd.ts'
@@ -99,8 +98,7 @@ function endFormer(flags: Flags, state: string, path: string): void {
       path: self, argv: [self, '-namespace', flags.namespace, '-id', flags.id, '-address', flags.address, 'delete'],
       env: sys.environ(), stdio: ['null', 'null', 'null'],
     })
-    const seen = checked('waitid', 'delete', sys.waitid(P_PIDFD, child.pidfd.number, WEXITED) ?? -E.ECHILD)
-    const exit = exitOf(seen)
+    const exit = child.waitNow()
     if (exit.status !== 0) throw new Fault(`what the former shim of sandbox ${flags.id} left could not be removed: delete ${exitText(exit)}`)
   }
   removeFile(path)

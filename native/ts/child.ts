@@ -78,6 +78,11 @@ export class Child {
     return this.#waiting
   }
 
+  /** Waits until it is dead, and reaps it, synchronously: nothing else of this process runs meanwhile. Nobody else may be waiting. */
+  waitNow(): Exit {
+    return this.#reap(0) ?? { status: 0, signal: undefined }
+  }
+
   /** False when the process is gone already. */
   kill(signal: number): boolean {
     if (this.#exit || !this.pidfd.open) return false
@@ -89,9 +94,10 @@ export class Child {
 
   /** Kills with SIGKILL and reaps, synchronously. For error paths; nobody may be waiting. */
   [Symbol.dispose](): void {
-    if (this.#exit) return
-    this.kill(SIGKILL)
-    if (!this.#waiting) this.#reap(0)
+    if (!this.#exit) {
+      this.kill(SIGKILL)
+      if (!this.#waiting) this.#reap(0)
+    }
     this.pidfd.close()
   }
 
@@ -141,13 +147,15 @@ function becomeProgram(options: SpawnOptions, writer: Fd): never {
   let report = writer.number
   try {
     report = lift(report)
+    // Opened while it can be: beforeExec may change the root directory.
+    const nothing = [...options.stdio, ...options.pass ?? []].includes('null') ? lift(open('/dev/null', O_RDWR).release()) : -1
     // Opened while we may: beforeExec may give up the right to walk to it (a program below a home folder of mode 0700).
     const opened = sys.openat(AT_FDCWD, options.path, O_PATH, 0)
     const program = opened < 0 ? opened : lift(opened)
     if (options.parentDeathSignal) check('prctl', 'PR_SET_PDEATHSIG', sys.prctl(PR_SET_PDEATHSIG, options.parentDeathSignal, 0, 0, 0))
     if (options.cwd !== undefined) check('chdir', options.cwd, sys.chdir(options.cwd))
     options.beforeExec?.()
-    placeDescriptors(options)
+    placeDescriptors(options, nothing)
     const failed = sys.execve(options.path, options.argv, options.env)
     // Only then by its descriptor: the process is called by that number instead of its name.
     if (failed === -E.EACCES && program >= 0) sys.execveat(program, '', options.argv, options.env, AT_EMPTY_PATH)
@@ -166,10 +174,8 @@ function becomeProgram(options: SpawnOptions, writer: Fd): never {
  * Puts the descriptors in place without one overwriting another that is still needed: each is first
  * duplicated above all places, close-on-exec, then put down. Everything between is closed.
  */
-function placeDescriptors(options: SpawnOptions): void {
+function placeDescriptors(options: SpawnOptions, nothing: number): void {
   const wanted = [...options.stdio, ...options.pass ?? []]
-  // Not closed here: it lies below aboveAll, where close_range takes it.
-  const nothing = wanted.includes('null') ? open('/dev/null', O_RDWR).release() : -1
   const lifted = wanted.map(fd => lift(fd === 'null' ? nothing : fd))
   lifted.forEach((fd, place) => check('dup3', `${place}`, sys.dup3(fd, place, 0)))
   check('close_range', `${wanted.length}–${aboveAll - 1}`, sys.closeRange(wanted.length, aboveAll - 1, 0))

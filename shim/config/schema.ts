@@ -91,6 +91,7 @@ export const schema = {
     maxVcpus: integer(0, 0, 255, 'the most virtual CPUs that a limit, an annotation or a resize gives a sandbox; 0: as many as the host has'),
     hotPlugSlots: integer(4, 0, 64, 'devices that can be plugged into a running VM: block volumes, network interfaces that come later'),
     unprivileged: boolean(true, 'the VMM runs as a user of its own without capabilities'),
+    confinement: boolean(true, 'VMM, virtiofsd and vsock daemon each have namespaces of their own and a root directory that holds only what they need'),
     sandbox: boolean(true, 'QEMU drops the system calls it does not need (-sandbox on)'),
   },
   guest: {

@@ -22,7 +22,8 @@ function createVsock(config: Config, sandbox: HypervisorSandbox): GuestVsock {
   if (config.vsock.type === 'vhost' || (config.vsock.type === 'auto' && kernel)) return new KernelVsock()
   return new VhostUserVsock(config.vsock.daemon, {
     stateDir: sandbox.stateDir,
-    privileges: config.hypervisor.unprivileged ? () => sandboxPrivileges(false) : undefined,
+    privileges: config.hypervisor.unprivileged ? () => sandboxPrivileges('vsock') : undefined,
+    confined: config.hypervisor.confinement,
     journal: sandbox.journal,
   })
 }

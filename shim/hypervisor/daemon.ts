@@ -5,10 +5,11 @@ import { AT_FDCWD, F_SETFL, O_NONBLOCK, X_OK } from '../../native/ts/constants/f
 import { PR_SET_NO_NEW_PRIVS } from '../../native/ts/constants/prctl.ts'
 import { SIGKILL } from '../../native/ts/constants/signal.ts'
 import { P_PID, WEXITED } from '../../native/ts/constants/wait.ts'
-import { check } from '../../native/ts/errno.ts'
+import { check, SysError } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
-import { pipe, type Fd } from '../../native/ts/fd.ts'
+import { Fd, pipe } from '../../native/ts/fd.ts'
 import type { Journal } from '../journal.ts'
+import { confine, type Confinement, confinementNamespaces } from './confinement/confine.ts'
 import { dropPrivileges, requireParent, type Privileges } from './privileges.ts'
 import { TextTail } from './text-tail.ts'
 
@@ -32,6 +33,8 @@ export interface DaemonOptions {
   namespaces?: number
   /** Whom it runs as; otherwise as the shim does, with its capabilities. */
   privileges?: Privileges
+  /** What it is shut into, in place of `cwd`, `namespaces` and `privileges`. Its root holds the program. */
+  confinement?: Confinement | undefined
   /** Runs in its process just before execve, in place of giving up the gain of privileges. Synchronous. */
   prepare?: () => void
   journal?: Journal | undefined
@@ -51,31 +54,35 @@ export class Daemon {
   readonly #tail = new TextTail()
 
   /** Starts it. Throws Fault when the program is not there, SysError when it cannot be started. */
-  constructor({ program, args, pass, cwd, namespaces, privileges, prepare, journal }: DaemonOptions) {
+  constructor({ program, args, pass, cwd, namespaces, privileges, confinement, prepare, journal }: DaemonOptions) {
     const path = findProgram(program)
     const file = path.slice(path.lastIndexOf('/') + 1)
     this.name = file.includes(program.role) ? file : `${program.role} (${path})`
     const shim = sys.getpid()
+    using shimItself = confinement && new Fd(check('pidfd_open', 'shim', sys.pidfdOpen(shim, 0)), 'pidfd of the shim')
     const { reader, writer } = pipe(`output of ${this.name}`)
     try {
       this.#child = spawn({
         path,
-        argv: [file, ...args],
+        // Without a /proc, where it is tells a program what lies beside it.
+        argv: [confinement ? path : file, ...args],
         env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C'],
         stdio: ['null', writer.number, writer.number],
         parentDeathSignal: SIGKILL,
         beforeExec: prepare ?? (() => {
+          if (confinement && shimItself) return confine(confinement, shimItself.number, cwd)
           check('prctl', 'PR_SET_NO_NEW_PRIVS', sys.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
           if (!privileges) return
           dropPrivileges(privileges)
           requireParent(shim)
         }),
         ...(pass && { pass }),
-        ...(cwd !== undefined && { cwd }),
-        ...(namespaces !== undefined && { namespaces }),
+        ...(cwd !== undefined && !confinement && { cwd }),
+        ...((confinement ?? namespaces) !== undefined && { namespaces: confinement ? confinementNamespaces : namespaces ?? 0 }),
       })
     } catch (error) {
       reader.close()
+      if (confinement && error instanceof SysError && error.call !== 'execve') throw cannotConfine(this.name, error)
       throw error
     } finally {
       writer.close()
@@ -158,6 +165,11 @@ export class Daemon {
     sys.unwatch(this.#output.number)
     this.#output.close()
   }
+}
+
+/** A host that lacks a piece of it: a kernel without one of the namespaces, or a container that may not make them. */
+function cannotConfine(name: string, cause: unknown): Fault {
+  return new Fault(`${name} cannot be shut into namespaces and a root directory of its own`, { cause, fix: 'mend that on the host, or set hypervisor.confinement = false to run it without' })
 }
 
 /** Where a program is looked for that is named without a path: beside the shim (one directory holds what belongs together), then PATH. */

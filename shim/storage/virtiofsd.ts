@@ -1,7 +1,10 @@
 import { CLONE_NEWPID } from '../../native/ts/constants/sched.ts'
 import { Fd } from '../../native/ts/fd.ts'
 import type { Config } from '../config/schema.ts'
-import { Daemon } from '../hypervisor/daemon.ts'
+import type { Confinement } from '../hypervisor/confinement/confine.ts'
+import { programFiles } from '../hypervisor/confinement/program-files.ts'
+import type { RootPart } from '../hypervisor/confinement/root.ts'
+import { Daemon, findProgram } from '../hypervisor/daemon.ts'
 import type { Journal } from '../journal.ts'
 import { SocketDirectory } from '../vsock/socket-directory.ts'
 
@@ -13,6 +16,8 @@ export interface VirtiofsdOptions {
   source: string
   /** Private directory for the socket's short life. */
   stateDir: string
+  /** In namespaces and a root directory of its own, around those that it makes itself. */
+  confined: boolean
   journal?: Journal | undefined
 }
 
@@ -34,9 +39,10 @@ export class Virtiofsd {
     directory.remove(socketName)
     this.daemon = new Daemon({
       program: { name: options.share.virtiofsd, key: 'share.virtiofsd', role: 'virtiofsd' },
-      args: virtiofsdArguments(options),
+      args: virtiofsdArguments(options.confined ? { ...options, source: shareAt } : options),
       pass: [listener.number],
       namespaces: CLONE_NEWPID,
+      confinement: options.confined ? confinementOf(options) : undefined,
       journal: options.journal,
     })
     this.device = new Fd(connected.release(), connected.what)
@@ -47,6 +53,24 @@ export class Virtiofsd {
     this.device.close()
     await this.daemon.stop()
   }
+}
+
+/** Where a confined daemon finds the share. */
+const shareAt = '/share'
+
+/**
+ * What its worker keeps by its own choice, to act for each user of the guest inside the share, and what its parent needs to
+ * shut the worker in there: a process that waits for its end and reads nothing from the guest.
+ */
+const capabilities = [
+  'CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_SETGID', 'CAP_SETUID', 'CAP_MKNOD', 'CAP_SETFCAP',
+  'CAP_SYS_ADMIN', 'CAP_SETPCAP',
+]
+
+function confinementOf({ share, source }: VirtiofsdOptions): Confinement {
+  const program = programFiles(findProgram({ name: share.virtiofsd, key: 'share.virtiofsd' }))
+  const parts: RootPart[] = [...program.map((path): RootPart => ({ at: path, from: path, use: 'execute' })), { at: shareAt, from: source, use: 'share' }]
+  return { root: { parts, proc: true }, privileges: { uid: 0, gid: 0, groups: [], capabilities } }
 }
 
 /** The two daemons there are, told apart by their path: the C one of QEMU up to 7.2, and the Rust crate. */

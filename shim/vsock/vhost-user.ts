@@ -7,7 +7,11 @@ import type { Fd } from '../../native/ts/fd.ts'
 import { makeDirectory, removeTree } from '../../native/ts/file.ts'
 import { accept } from '../../native/ts/socket.ts'
 import { exitText } from '../../native/ts/child.ts'
-import { Daemon } from '../hypervisor/daemon.ts'
+import type { Confinement } from '../hypervisor/confinement/confine.ts'
+import { socketDaemonFilter } from '../hypervisor/confinement/filter.ts'
+import { programFiles } from '../hypervisor/confinement/program-files.ts'
+import type { RootPart } from '../hypervisor/confinement/root.ts'
+import { Daemon, findProgram } from '../hypervisor/daemon.ts'
 import type { Privileges } from '../hypervisor/privileges.ts'
 import { connectHybrid } from './hybrid.ts'
 import { SocketDirectory } from './socket-directory.ts'
@@ -46,7 +50,7 @@ export class VhostUserVsock implements GuestVsock {
   }
 
   async listen(): Promise<VsockDevice> {
-    const { stateDir, journal } = this.options
+    const { stateDir, confined = false, journal } = this.options
     const privileges = this.options.privileges?.()
     const path = `${stateDir}/vsock`
     removeTree(path)
@@ -58,8 +62,9 @@ export class VhostUserVsock implements GuestVsock {
     this.#daemon = new Daemon({
       program: { name: this.program, key: 'vsock.daemon', role: 'vsock' },
       args: ['--vm', `guest-cid=${guestCid},socket=${vhostSocket},uds-path=${hybridSocket},tx-buffer-size=${txBufferBytes}`],
-      cwd: path,
+      cwd: confined ? socketsAt : path,
       ...(privileges && { privileges }),
+      confinement: confined ? confinementOf(this.program, path, privileges) : undefined,
       journal,
     })
     this.#device = await this.#dialDaemon(directory, this.#daemon)
@@ -128,6 +133,17 @@ export class VhostUserVsock implements GuestVsock {
     this.#listener.close()
     this.#directory?.remove(agentSocket)
   }
+}
+
+/** Where a confined daemon finds its socket directory, the one thing that it may write. */
+const socketsAt = '/sockets'
+/** A descriptor for each stream of the guest's containers. */
+const openFiles = 4096
+
+function confinementOf(name: string, directory: string, privileges: Privileges | undefined): Confinement {
+  const program = programFiles(findProgram({ name, key: 'vsock.daemon' }))
+  const parts: RootPart[] = [...program.map((path): RootPart => ({ at: path, from: path, use: 'execute' })), { at: socketsAt, from: directory, use: 'write' }]
+  return { root: { parts }, privileges, openFiles, filter: socketDaemonFilter() }
 }
 
 /** Makes the daemon's user the owner. Throws SysError. */

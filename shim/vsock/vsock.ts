@@ -37,5 +37,7 @@ export interface VsockOptions {
   stateDir: string
   /** Whom a daemon runs as, asked for when it starts (after the shim's fork); undefined: as the shim does. */
   privileges?: (() => Privileges) | undefined
+  /** Whether a daemon has namespaces and a root directory of its own. */
+  confined?: boolean
   journal?: Journal | undefined
 }

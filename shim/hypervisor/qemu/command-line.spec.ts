@@ -5,7 +5,7 @@ import { kernelCommandLine, qemuArguments, type CommandLineParts } from './comma
 const config = configFrom([])
 const parts: CommandLineParts = {
   sandboxId: 's1', hypervisor: config.hypervisor, room: { maxMemoryMib: 256, possibleVcpus: 1 }, guest: config.guest, verbose: false, accelerator: { kind: 'tcg', tscKhz: 2_100_000 },
-  qmpFd: 3, consoleFd: 4, vsock: { kind: 'vhost-user', fd: 5, controlPort: 1024 }, fsFd: 6, kernelFd: 7, initrdFd: 8, firmwareFd: 9, nics: [],
+  qmpFd: 3, consoleFd: 4, vsock: { kind: 'vhost-user', fd: 5, controlPort: 1024 }, fsFd: 6, kernel: '/guest/kernel', initrd: '/guest/initrd', firmware: '/guest/firmware', nics: [],
 }
 const pairs = (words: string[]) => words.map((word, at) => (word.startsWith('-') ? `${word} ${words[at + 1] ?? ''}` : ''))
 
@@ -16,9 +16,9 @@ describe('qemuArguments', () => {
   })
 
   it.each([
-    ['microvm under TCG', parts, ['-machine microvm,pcie=on,memory-backend=mem', '-accel tcg,thread=multi', '-cpu max']],
+    ['microvm under TCG', parts, ['-machine microvm,pcie=on,memory-backend=mem,dump-guest-core=off', '-accel tcg,thread=multi', '-cpu max']],
     ['q35 under KVM', { ...parts, hypervisor: { ...parts.hypervisor, machine: 'q35' }, accelerator: { kind: 'kvm' } },
-      ['-machine q35,memory-backend=mem', '-accel kvm', '-cpu host']],
+      ['-machine q35,memory-backend=mem,dump-guest-core=off', '-accel kvm', '-cpu host']],
     ['a CPU model of the user\'s', { ...parts, hypervisor: { ...parts.hypervisor, cpu: 'max,-avx' } }, ['-cpu max,-avx']],
     ['the vsock daemon', parts, ['-chardev socket,id=vsock,fd=5', '-device vhost-user-vsock-pci,chardev=vsock']],
     ['the kernel\'s vsock', { ...parts, vsock: { kind: 'vhost', fd: 5, guestCid: 77, controlPort: 5000 } }, ['-device vhost-vsock-pci,vhostfd=5,guest-cid=77']],
@@ -48,8 +48,8 @@ describe('qemuArguments', () => {
     expect(qemuArguments({ ...parts, hypervisor: { ...parts.hypervisor, sandbox: false } })).not.toContain('-sandbox')
   })
 
-  it('names kernel, image and firmware by descriptor: the VMM may have no right to walk their paths', () => {
-    expect(pairs(qemuArguments(parts))).toEqual(expect.arrayContaining(['-kernel /proc/self/fd/7', '-initrd /proc/self/fd/8', '-bios /proc/self/fd/9']))
+  it('names kernel, image and firmware as the VMM sees them', () => {
+    expect(pairs(qemuArguments(parts))).toEqual(expect.arrayContaining(['-kernel /guest/kernel', '-initrd /guest/initrd', '-bios /guest/firmware']))
   })
 
   it('names no unix socket path: everything is handed over open', () => {

@@ -22,10 +22,10 @@ export interface CommandLineParts {
   consoleFd: number
   fsFd: number
   vsock: VsockDevice
-  /** Open files. */
-  kernelFd: number
-  initrdFd: number
-  firmwareFd: number
+  /** Paths of files as the VMM sees them. */
+  kernel: string
+  initrd: string
+  firmware: string
   nics: readonly NicDevice[]
 }
 
@@ -41,7 +41,7 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     '-nodefaults', '-no-user-config', '-no-reboot',
     '-display', 'none',
     ...(hypervisor.sandbox ? ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'] : []),
-    '-machine', `${machine(hypervisor.machine)},memory-backend=mem`,
+    '-machine', `${machine(hypervisor.machine)},memory-backend=mem,dump-guest-core=off`,
     // Devices come and go by the root ports' own hot-plug, as with microvm: ACPI's, q35's default, would disable that.
     ...(hypervisor.machine === 'q35' ? ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'] : []),
     '-accel', accelerator.kind === 'kvm' ? 'kvm' : 'tcg,thread=multi',
@@ -51,9 +51,9 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     '-m', `${memory.bootMib}M${maxMemoryArgument(memory)}`,
     // Shared: the vhost-user daemons read and write the guest's memory.
     '-object', `memory-backend-memfd,id=mem,size=${memory.bootMib}M,share=on`,
-    '-bios', `/proc/self/fd/${parts.firmwareFd}`,
-    '-kernel', `/proc/self/fd/${parts.kernelFd}`,
-    '-initrd', `/proc/self/fd/${parts.initrdFd}`,
+    '-bios', parts.firmware,
+    '-kernel', parts.kernel,
+    '-initrd', parts.initrd,
     '-append', kernelCommandLine(parts),
     '-chardev', `socket,id=qmp,fd=${parts.qmpFd}`, '-mon', 'chardev=qmp,mode=control',
     '-chardev', `socket,id=console,fd=${parts.consoleFd}`, '-serial', 'chardev:console',

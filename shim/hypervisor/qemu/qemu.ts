@@ -19,6 +19,7 @@ import type { Attachment, Device, Hypervisor, HypervisorSandbox, Nic, VmmExit } 
 import { lend } from '../lend.ts'
 import { sandboxPrivileges } from '../privileges.ts'
 import { qemuArguments } from './command-line.ts'
+import { guestFiles, vmmConfinement } from './confinement.ts'
 import { Console } from './console.ts'
 import { HotPlug } from './hot-plug.ts'
 import { MemoryDevice } from './memory-device.ts'
@@ -186,7 +187,9 @@ export class Qemu implements Hypervisor {
     this.#owner.defer('vsock', () => this.vsock.close())
     const listening = this.vsock.listen()
     listening.catch(() => {}) // told below; virtiofsd may fail before
-    const virtiofsd = this.#virtiofsd = new Virtiofsd({ share: config.share, source: sandbox.shareDir, stateDir: sandbox.stateDir, journal: sandbox.journal })
+    const virtiofsd = this.#virtiofsd = new Virtiofsd({
+      share: config.share, source: sandbox.shareDir, stateDir: sandbox.stateDir, confined: config.hypervisor.confinement, journal: sandbox.journal,
+    })
     this.#owner.defer('virtiofsd', () => virtiofsd.stop())
     this.#watch(virtiofsd.daemon)
     const vsock = await this.#unlessBroken(listening)
@@ -224,19 +227,24 @@ export class Qemu implements Hypervisor {
     const guestConsole = this.#console = new Console(console.ours, sandbox.log, () => sandbox.timeline.mark('kernel'))
     this.#owner.defer('console', () => guestConsole.close())
     // In the order of `pass`, from 3 on.
-    const [qmpFd, consoleFd, vsockFd, fsFd, kernelFd, initrdFd, firmwareFd, nicFd] = [3, 4, 5, 6, 7, 8, 9, 10]
-    using net = passNics(nics, nicFd)
+    const [qmpFd, consoleFd, vsockFd, fsFd] = [3, 4, 5, 6]
+    const confinement = config.hypervisor.confinement ? vmmConfinement(config, accelerator, []) : undefined
+    // A confined one has files of its own root; otherwise they are lent open.
+    const lent = confinement ? [] : [files.kernel, files.initrd, files.firmware]
+    using net = passNics(nics, fsFd + 1 + lent.length)
+    const booted = confinement ? guestFiles : { kernel: '/proc/self/fd/7', initrd: '/proc/self/fd/8', firmware: '/proc/self/fd/9' }
     const vmm = this.#vmm = new Daemon({
       program: { name: config.hypervisor.path, key: 'hypervisor.path', role: 'qemu' },
       args: qemuArguments({
         sandboxId: sandbox.id, hypervisor: config.hypervisor, room: this.#room, guest: config.guest, verbose: config.debug.console, accelerator,
-        qmpFd, consoleFd, vsock: { ...vsock, fd: vsockFd }, fsFd, kernelFd, initrdFd, firmwareFd, nics: net.devices,
+        qmpFd, consoleFd, vsock: { ...vsock, fd: vsockFd }, fsFd, ...booted, nics: net.devices,
       }),
-      pass: [...[qmpTheirs, consoleTheirs, { number: vsock.fd }, files.fs, files.kernel, files.initrd, files.firmware].map(file => file.number), ...net.fds],
+      pass: [...[qmpTheirs, consoleTheirs, { number: vsock.fd }, files.fs, ...lent].map(file => file.number), ...net.fds],
       cwd: '/',
       // No network, no System V memory of the host within reach: what it needs is handed over open.
       namespaces: CLONE_NEWNET | CLONE_NEWIPC,
-      ...(config.hypervisor.unprivileged && { privileges: sandboxPrivileges(accelerator.kind === 'kvm') }),
+      ...(config.hypervisor.unprivileged && { privileges: sandboxPrivileges('vmm', accelerator.kind === 'kvm') }),
+      confinement,
       journal: sandbox.journal,
     })
     this.#owner.defer('VMM', () => vmm.stop())
