@@ -1,6 +1,6 @@
 import type { Spec } from '../../protocol/oci/spec.ts'
 import { openCgroup } from './cgroup/open.ts'
-import { Container } from './container.ts'
+import { Container, type RootMount } from './container.ts'
 import { ContainerProcess } from './process.ts'
 
 /** What identifies a container across processes: what a caller that ends keeps on disk. */
@@ -13,6 +13,7 @@ export interface ContainerRecord {
   startTime: string
   cgroupPath: string
   startSocket: string
+  rootMount?: RootMount | undefined
   warn?: (message: string) => void
 }
 
@@ -20,7 +21,7 @@ export interface ContainerRecord {
 export function adoptContainer(record: ContainerRecord): Container {
   const { id, bundle, spec, startSocket } = record
   return new Container({
-    id, bundle, spec, startSocket,
+    id, bundle, spec, startSocket, rootMount: record.rootMount,
     init: ContainerProcess.find(record.pid, record.startTime),
     cgroup: openCgroup(spec.linux?.cgroupsPath || record.cgroupPath),
     warn: record.warn ?? (() => undefined),

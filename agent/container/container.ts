@@ -21,6 +21,12 @@ import { startContainer } from './start.ts'
 import { type Status, statusOf } from './state.ts'
 import { updateContainer } from './update.ts'
 
+/** The root of a container without a mount namespace: see rootfs/inherited-root.ts. */
+export interface RootMount {
+  path: string
+  before: number
+}
+
 /** What a container is made of, whether it was created here or found again. */
 export interface ContainerParts {
   id: string
@@ -31,6 +37,8 @@ export interface ContainerParts {
   cgroup: Cgroup
   /** The compiled filter, where it is known already. */
   seccomp?: CompiledFilter | undefined
+  /** The root's path, and the mount that was there before, when the container has no mount namespace of its own. */
+  rootMount?: RootMount | undefined
   /** Owned: init's dialogue while it waits for its start; absent when the start goes another way or was given. */
   link?: InitLink
   /** The socket on which init waits for its start, when another process than the creator is to give it. */
@@ -45,6 +53,7 @@ export class Container {
   readonly spec: Spec
   readonly init: ContainerProcess
   readonly cgroup: Cgroup
+  readonly rootMount: RootMount | undefined
   readonly warn: (message: string) => void
   #filter: Promise<CompiledFilter | undefined> | undefined
   #namespaces: ReadonlySet<NamespaceType> | undefined
@@ -58,6 +67,7 @@ export class Container {
     this.spec = parts.spec
     this.init = parts.init
     this.cgroup = parts.cgroup
+    this.rootMount = parts.rootMount
     this.warn = parts.warn
     if ('seccomp' in parts) this.#filter = Promise.resolve(parts.seccomp)
     this.#link = parts.link

@@ -23,6 +23,7 @@ import { owning } from './owning.ts'
 import type { ContainerProcess } from './process.ts'
 import { refuseUnsupported } from './refuse.ts'
 import { closeIdMaps, openIdMaps } from './rootfs/id-maps.ts'
+import { mountOf, unmountRoot } from './rootfs/inherited-root.ts'
 import { planMount } from './rootfs/mount-options.ts'
 import { checkSysctls } from './rootfs/sysctl.ts'
 import { type CompiledFilter, filterOf } from './seccomp/filter.ts'
@@ -50,6 +51,8 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
   try {
     cgroup.create()
     owner.defer(`cgroup of ${options.id}`, () => cgroup.delete())
+    const rootMount = plan.namespaces.separate.has('mount') ? undefined : { path: plan.rootPath, before: mountOf(plan.rootPath) }
+    if (rootMount) owner.defer(`root of ${options.id}`, () => unmountRoot(rootMount.path, rootMount.before))
     const listener = options.startSocket === undefined ? undefined : owner.own('start socket', listenForStart(options.startSocket))
     const { process, link } = cloneInit({ ...plan, startListener: listener }, cgroup, owner)
     // Limits are for the program, not for init: they are set while it works.
@@ -59,7 +62,7 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
     listener?.close()
     if (listener) link.close()
     process.giveTerminal(terminal)
-    return new Container({ id: options.id, bundle: options.bundle, spec: options.spec, init: process, cgroup, seccomp, warn, ...(options.startSocket === undefined ? { link } : { startSocket: options.startSocket }) })
+    return new Container({ id: options.id, bundle: options.bundle, spec: options.spec, init: process, cgroup, seccomp, rootMount, warn, ...(options.startSocket === undefined ? { link } : { startSocket: options.startSocket }) })
   } finally {
     closePlan(plan.namespaces)
     closeIdMaps(plan.mounts)
@@ -86,7 +89,7 @@ function planInit(options: CreateOptions, cgroup: Cgroup, seccomp: CompiledFilte
   }
   const namespaces = planNamespaces(linux.namespaces ?? [], options.namespaces)
   try {
-    if (!namespaces.separate.has('mount')) throw new Fault('linux.namespaces has no mount namespace', { fix: 'add { "type": "mount" }' })
+    if (!options.inheritMounts && !namespaces.separate.has('mount')) throw new Fault('linux.namespaces has no mount namespace', { fix: 'add { "type": "mount" }' })
     checkSysctls(linux.sysctl ?? {}, namespaces.separate)
     openIdMaps(shared.mounts, linux, namespaces)
   } catch (error) {

@@ -3,6 +3,7 @@ import { Fault, story } from '../../native/ts/fault.ts'
 import type { Container } from './container.ts'
 import { hookState } from './hooks/state.ts'
 import { runHooks } from './hooks/run.ts'
+import { unmountRoot } from './rootfs/inherited-root.ts'
 
 /**
  * Removes what create made (runtime.md#delete): the processes that are left, then the cgroup; the mounts went
@@ -19,6 +20,7 @@ export async function deleteContainer(container: Container, force: boolean): Pro
   if (status === 'paused') await container.cgroup.thaw()
   await container.cgroup.delete()
   container.init.close()
+  if (container.rootMount) unmountRoot(container.rootMount.path, container.rootMount.before)
   const { id, bundle, spec } = container
   const state = hookState({ id, bundle, annotations: spec.annotations ?? {} }, 'stopped', 0)
   for (const hook of spec.hooks?.poststop ?? []) await runHooks('poststop', [hook], state).catch((error: unknown) => container.warn(story(error)))

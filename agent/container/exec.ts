@@ -68,5 +68,6 @@ function planExec(container: Container, process: Process, io: ProcessIo, seccomp
     initPidfd: init.pidfd.number,
     namespaceFlags: [...types].reduce((flags, type) => flags | namespaceTypes[type].flag, 0),
     personality: spec.linux?.personality,
+    rootPath: types.has('mount') ? undefined : `/proc/${init.pid}/root`,
   }
 }

@@ -22,6 +22,8 @@ export interface CreateOptions {
   cgroupPath: string
   /** Namespaces to join by path, in place of what the spec says. */
   namespaces?: Partial<Record<NamespaceType, string>>
+  /** Whether a spec without a mount namespace is followed: the mounts are then made in the caller's. Refused without. */
+  inheritMounts?: boolean
   /** A unix socket (SOCK_SEQPACKET) to make, on which start is asked for: for a caller that ends after create. */
   startSocket?: string
   /** Descriptors from 3 on, taken over, that the process finds under 3, 4, … */

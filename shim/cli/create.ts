@@ -41,10 +41,10 @@ export async function createStored(request: CreateRequest, context: Context): Pr
   try {
     const cgroupPath = `/kata-ts-${id}`
     const io = ownIo(spec.process?.terminal, request.consoleSocket)
-    const container = await Container.create({ id, bundle, spec, io, cgroupPath, startSocket: store.startSocket(id), pass: passedDescriptors(request.preserveFds), warn })
+    const container = await Container.create({ id, bundle, spec, io, cgroupPath, startSocket: store.startSocket(id), inheritMounts: true, pass: passedDescriptors(request.preserveFds), warn })
     try {
       const { pid, startTime } = container.init
-      store.save({ id, bundle, pid, startTime, cgroupPath, created: new Date().toISOString() }, config)
+      store.save({ id, bundle, pid, startTime, cgroupPath, rootMount: container.rootMount, created: new Date().toISOString() }, config)
       sendTerminal(container.init, request.consoleSocket)
       if (request.pidFile !== undefined) writeText(request.pidFile, `${pid}`, 0o644)
       return container

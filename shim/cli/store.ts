@@ -4,7 +4,7 @@ import { DT_DIR } from '../../native/ts/constants/stat.ts'
 import { E, SysError } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { makeDirectories, makeDirectory, readText, readTextIfPresent, removeTree, replaceText } from '../../native/ts/file.ts'
-import { Container } from '../../agent/container/container.ts'
+import { Container, type RootMount } from '../../agent/container/container.ts'
 import { parseSpec } from '../../protocol/oci/parse.ts'
 
 /** What is kept of a container between two commands. */
@@ -14,6 +14,7 @@ export interface StoredState {
   pid: number
   startTime: string
   cgroupPath: string
+  rootMount?: RootMount | undefined
   /** RFC 3339. */
   created: string
 }
@@ -58,9 +59,9 @@ export class Store {
 
   /** The container as it is now. */
   load(id: string, warn: (message: string) => void): Container {
-    const { bundle, pid, startTime, cgroupPath } = this.state(id)
+    const { bundle, pid, startTime, cgroupPath, rootMount } = this.state(id)
     const spec = parseSpec(readText(`${this.directory(id)}/config.json`))
-    return Container.adopt({ id, bundle, spec, pid, startTime, cgroupPath, startSocket: this.startSocket(id), warn })
+    return Container.adopt({ id, bundle, spec, pid, startTime, cgroupPath, rootMount, startSocket: this.startSocket(id), warn })
   }
 
   remove(id: string): void {

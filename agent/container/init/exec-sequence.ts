@@ -2,6 +2,7 @@ import * as sys from 'native:sys'
 import { O_DIRECTORY, O_PATH } from '../../../native/ts/constants/fcntl.ts'
 import { check } from '../../../native/ts/errno.ts'
 import { open } from '../../../native/ts/fd.ts'
+import { chrootInto } from '../rootfs/inherited-root.ts'
 import { Root } from '../rootfs/root.ts'
 import { closeAllBut } from './descriptors.ts'
 import type { ParentLink } from './dialogue.ts'
@@ -18,6 +19,8 @@ export interface ExecPlan extends ProcessPlan {
   /** CLONE_NEW* of the namespaces that differ from the runtime's. */
   namespaceFlags: number
   personality: LinuxPersonality | undefined
+  /** Of a container without a mount namespace: the way to init's root in /proc. */
+  rootPath: string | undefined
 }
 
 /**
@@ -34,8 +37,10 @@ export function runExec(plan: ExecPlan, link: ParentLink): never {
   applyPriorities(process)
 
   // All namespaces at once (setns(2) on a pidfd): no moment in which we are in half of them, and no path that a process
-  // of the container could have changed. The root becomes the container's with its mount namespace.
-  check('setns', `namespaces of container ${plan.id}`, sys.setns(plan.initPidfd, plan.namespaceFlags))
+  // of the container could have changed. The root becomes the container's with its mount namespace, or is looked up first.
+  using root = plan.rootPath === undefined ? undefined : open(plan.rootPath, O_PATH | O_DIRECTORY)
+  if (plan.namespaceFlags !== 0) check('setns', `namespaces of container ${plan.id}`, sys.setns(plan.initPidfd, plan.namespaceFlags))
+  if (root) chrootInto(root)
   sys.close(plan.initPidfd)
   if (plan.mapped) becomeMappedRoot()
   joinSession(plan.id)

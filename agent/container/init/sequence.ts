@@ -10,6 +10,8 @@ import { makeDevices, makeDevLinks, ownsDev, plannedDevices } from '../rootfs/de
 import { setAttributes, setPropagation } from '../rootfs/mount-calls.ts'
 import { rootPropagation } from '../rootfs/mount-options.ts'
 import { idMapDescriptors } from '../rootfs/id-maps.ts'
+import { chrootInto } from '../rootfs/inherited-root.ts'
+import { openHostPaths } from '../rootfs/host-paths.ts'
 import { mountInRoot } from '../rootfs/mounts.ts'
 import { makeReadonly, mask } from '../rootfs/protected-paths.ts'
 import { pivotInto, prepareRoot } from '../rootfs/pivot.ts'
@@ -44,6 +46,7 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
 
   // 2. The namespaces that clone3 could not make. User first: the mapped root has the rights for the rest. [3]
   enterNamespaces(plan.namespaces, linux.timeOffsets)
+  const early = plan.mapped ? openHostPaths(plan.rootPath, plan.mounts) : undefined
   if (plan.mapped) becomeMappedRoot()
   joinSession(plan.id)
 
@@ -57,11 +60,12 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   // 4. The root file system, its mounts in the spec's order, then the devices, which may lie on them.
   sys.umask(0)
   const propagation = rootPropagation(linux.rootfsPropagation)
-  using rootMount = prepareRoot(plan.rootPath, propagation ?? { flag: MS_SLAVE, recursive: true })
+  const ownMounts = plan.namespaces.separate.has('mount')
+  using rootMount = prepareRoot(plan.rootPath, ownMounts ? propagation ?? { flag: MS_SLAVE, recursive: true } : undefined, early?.root)
   const root = new Root(rootMount.number, plan.rootPath)
   for (const mount of plan.mounts) {
     if (mount.kind === 'filesystem' && mount.type.startsWith('cgroup')) mountCgroup(root, mount, plan.cgroupMounts, plan.namespaces.separate.has('cgroup'))
-    else mountInRoot(root, mount)
+    else mountInRoot(root, mount, early?.sources.get(mount))
   }
   if (ownsDev(spec.mounts ?? [])) {
     makeDevices(root, plannedDevices(linux.devices ?? []), plan.mapped)
@@ -91,7 +95,8 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   if (spec.root?.readonly) setAttributes(rootMount, { set: MOUNT_ATTR_RDONLY, clear: 0 }, false)
 
   // 9. From here on only the container's own file system is in sight.
-  pivotInto(rootMount)
+  if (ownMounts) pivotInto(rootMount)
+  else chrootInto(rootMount)
   setPropagation(rootMount, propagation ?? { flag: MS_PRIVATE, recursive: false })
 
   // 10. The process itself, up to the point where only the start is missing. Whatever can fail fails here, in create.

@@ -8,15 +8,15 @@ import { attach, clonePath, makeFilesystem, setAttributes, setPropagation } from
 import type { MountPlan } from './mount-options.ts'
 import { isDirectory, type Root, segments } from './root.ts'
 
-/** Makes one mount of the spec inside the root. */
-export function mountInRoot(root: Root, plan: MountPlan): void {
+/** Makes one mount of the spec inside the root. Takes ownership of `source`, a detached copy of what a bind mount names, if it is there already. */
+export function mountInRoot(root: Root, plan: MountPlan, source?: Fd): void {
   checkBelowProc(root, plan)
   if (plan.remount) {
     using at = root.mountPoint(plan.destination, true)
     finish(at, plan)
     return
   }
-  using mount = prepare(plan)
+  using mount = prepare(plan, source)
   using at = root.mountPoint(plan.destination, isDirectory(mount))
   if (plan.copyUp && isDirectory(mount)) {
     copyTree(at, mount)
@@ -26,14 +26,14 @@ export function mountInRoot(root: Root, plan: MountPlan): void {
 }
 
 /** The mount, complete but for its place: nothing of the container sees it half-made. */
-function prepare(plan: MountPlan): Fd {
+function prepare(plan: MountPlan, source: Fd | undefined): Fd {
   if (plan.kind === 'filesystem') {
     if (plan.type === 'sysfs') return sysfs(plan)
     const made = makeFilesystem(plan, plan.copyUp)
     if (plan.idMap) mapMountIds(made, plan.idMap.namespace, false)
     return made
   }
-  const mount = plan.idMap?.source ?? clonePath(plan.source, plan.kind === 'rbind')
+  const mount = plan.idMap?.source ?? source ?? clonePath(plan.source, plan.kind === 'rbind')
   try {
     setAttributes(mount, plan.attributes, false)
     return mount

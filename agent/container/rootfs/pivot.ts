@@ -3,18 +3,21 @@ import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../../native/ts/constants/fcnt
 import { MNT_DETACH, MS_PRIVATE, MS_SLAVE } from '../../../native/ts/constants/mount.ts'
 import { check } from '../../../native/ts/errno.ts'
 import { open, type Fd } from '../../../native/ts/fd.ts'
-import { attach, clonePath, setPropagation } from './mount-calls.ts'
+import { attach, cloneTree, setPropagation } from './mount-calls.ts'
 
 /**
  * Makes the bundle's root directory a mount of its own, which pivot_root(2) asks for; gives it, open.
- * `propagation`: of everything that is mounted now, so that nothing of the container's reaches the runtime.
+ * `propagation`: of everything that is mounted now, so that nothing of the container's reaches the runtime; undefined in
+ * the runtime's own namespace, whose mounts are not the container's to change. Takes ownership of `opened`, if `path` is open already.
  */
-export function prepareRoot(path: string, propagation: { flag: number; recursive: boolean }): Fd {
-  using top = open('/', O_PATH | O_DIRECTORY)
-  // A shared root of the container hangs below mounts that must not pass anything on to the runtime's peers.
-  setPropagation(top, propagation.flag === MS_SLAVE || propagation.flag === MS_PRIVATE ? { ...propagation, recursive: true } : { flag: MS_SLAVE, recursive: true })
-  using at = open(path, O_PATH | O_DIRECTORY, 0, AT_FDCWD)
-  const root = clonePath(path, true)
+export function prepareRoot(path: string, propagation: { flag: number; recursive: boolean } | undefined, opened?: Fd): Fd {
+  if (propagation) {
+    using top = open('/', O_PATH | O_DIRECTORY)
+    // A shared root of the container hangs below mounts that must not pass anything on to the runtime's peers.
+    setPropagation(top, propagation.flag === MS_SLAVE || propagation.flag === MS_PRIVATE ? { ...propagation, recursive: true } : { flag: MS_SLAVE, recursive: true })
+  }
+  using at = opened ?? open(path, O_PATH | O_DIRECTORY, 0, AT_FDCWD)
+  const root = cloneTree(at.number, '', true, path)
   try {
     attach(root, at)
     // The runtime's propagation ends here, whatever the root is given later.

@@ -1,4 +1,4 @@
-//! The JavaScript heap's allocator: size classes over spans of one reserved range of addresses.
+//! The allocator of JavaScript's heap and of Rust's: size classes over spans of one reserved range of addresses.
 //!
 //! libc's allocator maps and unmaps groups of a few pages, which in a guest under TCG was a fifth of the agent's
 //! start. Here a small block costs a few instructions, and memory comes from the kernel in steps of a span.
@@ -7,12 +7,16 @@
 //!   arena: | span | span | span | …            (spans of 64 KiB, aligned to their size)
 //!   span:  | header | block | block | … |      (blocks of one size class; free ones are linked)
 //! ```
+//! The range is reserved once, so memory is to be had under any RLIMIT_AS: a container's init sets the limits of the
+//! program that it becomes.
+//!
 //! A block's span, and so its size, is found by rounding its address down. Blocks above the largest class come
-//! from libc. One thread, no locks.
+//! from libc, and where it has none, from spans of their own. One thread, no locks.
 
 mod classes;
 mod spans;
 
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::RefCell;
 use std::ffi::c_void;
 
@@ -35,8 +39,11 @@ fn allocate(size: usize) -> *mut u8 {
     match classes::class_of(size).map(|class| arena.allocate(class)) {
         Some(block) if !block.is_null() => block,
         // Too large, or the arena is full.
-        // SAFETY: any size is allowed.
-        _ => unsafe { libc::malloc(size).cast() },
+        _ => {
+            // SAFETY: any size is allowed.
+            let block: *mut u8 = unsafe { libc::malloc(size).cast() };
+            if block.is_null() { arena.allocate_large(size) } else { block }
+        }
     }
 }
 
@@ -49,7 +56,10 @@ unsafe extern "C" fn calloc(_: *mut c_void, count: u64, size: u64) -> *mut c_voi
     if classes::class_of(bytes).is_none() {
         // libc knows which of its pages are zero already.
         // SAFETY: any size is allowed.
-        return unsafe { libc::calloc(1, bytes) };
+        let block = unsafe { libc::calloc(1, bytes) };
+        if !block.is_null() {
+            return block;
+        }
     }
     let block = allocate(bytes);
     if !block.is_null() {
@@ -82,8 +92,11 @@ unsafe extern "C" fn realloc(opaque: *mut c_void, block: *mut c_void, size: u64)
     }
     let held = ARENA.0.borrow().holds(block.cast());
     if !held && classes::class_of(size as usize).is_none() {
-        // SAFETY: a block of libc's stays one.
-        return unsafe { libc::realloc(block, size as usize) };
+        // SAFETY: a block of libc's stays one, while libc has memory.
+        let moved = unsafe { libc::realloc(block, size as usize) };
+        if !moved.is_null() {
+            return moved;
+        }
     }
     // SAFETY: the block is alive; the copy stays inside both blocks.
     unsafe {
@@ -109,4 +122,61 @@ unsafe extern "C" fn usable_size(block: *const c_void) -> u64 {
     }
     // SAFETY: from libc, or NULL.
     unsafe { libc::malloc_usable_size(block.cast_mut()) as u64 }
+}
+
+/// Rust's own blocks. Tests of this crate run in threads, so there Rust keeps its default.
+#[cfg_attr(not(test), global_allocator)]
+#[cfg_attr(test, allow(dead_code))]
+static RUST: RustHeap = RustHeap;
+
+struct RustHeap;
+
+/// Every block of the arena is aligned to this.
+const ALIGNMENT: usize = 16;
+
+// SAFETY: blocks are disjoint, as large and as aligned as asked for; one thread.
+unsafe impl GlobalAlloc for RustHeap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() <= ALIGNMENT {
+            return allocate(layout.size());
+        }
+        // SAFETY: an alignment above 16 is a power of two and a multiple of a pointer's size.
+        unsafe { libc::memalign(layout.align(), layout.size()).cast() }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.align() <= ALIGNMENT {
+            // SAFETY: any size is allowed.
+            return unsafe { calloc(std::ptr::null_mut(), 1, layout.size() as u64) }.cast();
+        }
+        // SAFETY: the block has at least this size.
+        unsafe {
+            let block = self.alloc(layout);
+            if !block.is_null() {
+                block.write_bytes(0, layout.size());
+            }
+            block
+        }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, _layout: Layout) {
+        // SAFETY: Rust frees a block once.
+        unsafe { free(std::ptr::null_mut(), block.cast()) };
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if layout.align() <= ALIGNMENT {
+            // SAFETY: alive, and Rust asks for no empty block.
+            return unsafe { realloc(std::ptr::null_mut(), block.cast(), size as u64) }.cast();
+        }
+        // SAFETY: both blocks are alive; the copy stays inside them.
+        unsafe {
+            let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !moved.is_null() {
+                moved.copy_from_nonoverlapping(block, layout.size().min(size));
+                self.dealloc(block, layout);
+            }
+            moved
+        }
+    }
 }

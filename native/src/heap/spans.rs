@@ -8,11 +8,14 @@ const SPAN_BYTES: usize = 64 * 1024;
 /// Memory that a fresh span takes from the kernel at once: fewer page faults for a little unused memory.
 const POPULATED_BYTES: usize = 16 * 1024;
 
-/// At the start of each span.
+/// The class of a block that has spans of its own.
+const LARGE: u32 = u32::MAX;
+
+/// At the start of each span, or of a row of them that is one large block.
 #[repr(C, align(16))]
 struct Span {
     class: u32,
-    /// Blocks in use.
+    /// Blocks in use; spans of a large block.
     used: u32,
     /// Free blocks, linked through their first word.
     free: *mut u8,
@@ -72,12 +75,37 @@ impl Arena {
         }
     }
 
+    /// A block of any size, in spans of its own: for when libc has none. NULL when the arena is used up.
+    pub fn allocate_large(&mut self, size: usize) -> *mut u8 {
+        if self.start == 0 {
+            self.reserve();
+        }
+        let Some(spans) = size.checked_add(size_of::<Span>()).map(|bytes| bytes.div_ceil(SPAN_BYTES)) else { return ptr::null_mut() };
+        if spans > (self.end - self.fresh) / SPAN_BYTES {
+            return ptr::null_mut();
+        }
+        let span = self.fresh as *mut Span;
+        self.fresh += spans * SPAN_BYTES;
+        let null = ptr::null_mut();
+        // SAFETY: the spans are ours alone.
+        unsafe {
+            span.write(Span { class: LARGE, used: spans as u32, free: ptr::null_mut(), fresh: ptr::null_mut(), next: null, previous: null, in_list: false });
+            span.add(1).cast()
+        }
+    }
+
     /// # Safety
-    /// `block` came from `allocate` and is given back once.
+    /// `block` came from `allocate` or `allocate_large` and is given back once.
     pub unsafe fn free(&mut self, block: *mut u8) {
         let span = span_of(block);
         // SAFETY: every block of the arena lies in a span whose header is valid.
         unsafe {
+            if (*span).class == LARGE {
+                for index in 0..(*span).used as usize {
+                    self.put_aside(span.cast::<u8>().add(index * SPAN_BYTES).cast());
+                }
+                return;
+            }
             block.cast::<*mut u8>().write((*span).free);
             (*span).free = block;
             (*span).used -= 1;
@@ -93,10 +121,11 @@ impl Arena {
     }
 
     /// # Safety
-    /// `block` came from `allocate`.
+    /// `block` came from `allocate` or `allocate_large`.
     pub unsafe fn size_of(&self, block: *const u8) -> usize {
         // SAFETY: its span's header is valid.
-        classes::size_of(unsafe { (*span_of(block.cast_mut())).class } as usize)
+        let (class, used) = unsafe { ((*span_of(block.cast_mut())).class, (*span_of(block.cast_mut())).used) };
+        if class == LARGE { used as usize * SPAN_BYTES - size_of::<Span>() } else { classes::size_of(class as usize) }
     }
 
     fn open_span(&mut self, class: usize) -> *mut Span {
@@ -157,12 +186,19 @@ impl Arena {
         }
     }
 
-    /// Gives the span's memory back to the kernel, but for the page of its header.
     unsafe fn retire(&mut self, span: *mut Span) {
-        const PAGE: usize = 4096;
         // SAFETY: no block of the span is in use.
         unsafe {
             self.unlink(span);
+            self.put_aside(span);
+        }
+    }
+
+    /// Gives the memory of an unused span back to the kernel, but for the page of its header.
+    unsafe fn put_aside(&mut self, span: *mut Span) {
+        const PAGE: usize = 4096;
+        // SAFETY: no block of the span is in use.
+        unsafe {
             libc::madvise(span.cast::<u8>().add(PAGE).cast(), SPAN_BYTES - PAGE, libc::MADV_DONTNEED);
             (*span).next = self.empty;
         }
@@ -257,6 +293,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn large_blocks_hold_what_was_asked_for_and_leave_their_spans_to_small_ones() {
+        let mut arena = Arena::new();
+        for size in [4097, SPAN_BYTES - 64, SPAN_BYTES, 5 * SPAN_BYTES] {
+            let block = arena.allocate_large(size);
+            assert!(block as usize % 16 == 0 && arena.holds(block));
+            // SAFETY: the block has `size` bytes until the free.
+            unsafe {
+                block.write_bytes(1, size);
+                assert!(arena.size_of(block) >= size);
+                arena.free(block);
+            }
+        }
+        let used = arena.fresh;
+        assert!(!arena.allocate(0).is_null());
+        assert_eq!(arena.fresh, used);
+        assert!(arena.allocate_large(usize::MAX).is_null() && arena.allocate_large(ARENA_BYTES).is_null());
     }
 
     #[test]
