@@ -25,5 +25,5 @@ export function agentLimits(agent: Config['agent']): AgentLimits {
  */
 export const agentAnswerBytesMax = 64 * 1024
 
-/** What may wait for an agent that does not read: the volumes that a sandbox may have (storage/guest-volumes.ts), and half as much again. */
-export const agentBacklogBytesMax = 24 * 1024 * 1024
+/** What may wait for an agent that does not read: all volumes that a sandbox may have (storage/guest-volumes.ts), changed at once, and what else is asked meanwhile. */
+export const agentBacklogBytesMax = 20 * 1024 * 1024
