@@ -75,9 +75,10 @@ function prepareParts(): AgentParts {
   return {
     log, events, reaper, streams,
     prepareMachine: prepareGuest,
-    prepareNetwork: async interfaces => {
+    enterUserNamespace: async request => (await import('./sandbox/user-namespace.ts')).PodUserNamespace.enter(request),
+    prepareNetwork: async (interfaces, userNamespace) => {
       const { setUpNetwork } = await import('./sandbox/network.ts')
-      await setUpNetwork(interfaces)
+      await setUpNetwork(interfaces, () => userNamespace?.takeDevices())
     },
     releaseMachine: releaseGuest,
     prepareContainers: async () => {

@@ -41,6 +41,7 @@ export async function runHost(argv: readonly string[]): Promise<never> {
     streams: new Streams(listenUnix(streamsPath), () => true, log),
     // The host's clock, name, randomness and sysctls are not a sandbox's to set.
     prepareMachine: () => {},
+    enterUserNamespace: () => Promise.reject(new Fault('a pod without a VM has no user namespace of its own')),
     prepareNetwork: () => Promise.resolve(),
     releaseMachine: () => {},
     prepareContainers: () => Promise.resolve(),

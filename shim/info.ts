@@ -7,7 +7,7 @@ import { shimName, version } from './version.ts'
 
 /**
  * What containers of this runtime can use (OCI runtime spec, features.md). containerd and Kubernetes
- * believe it: user namespaces and id-mapped mounts are not told, because over virtio-fs they are not tried.
+ * believe it: of them is whether a pod may have a user namespace (hostUsers: false).
  */
 export const features: Features = {
   ociVersionMin: '1.0.0',
@@ -19,14 +19,14 @@ export const features: Features = {
     'private', 'rbind', 'relatime', 'ro', 'rprivate', 'rro', 'rshared', 'rslave', 'rw', 'shared', 'slave', 'strictatime', 'suid',
   ],
   linux: {
-    namespaces: ['cgroup', 'ipc', 'mount', 'network', 'pid', 'uts'],
+    namespaces: ['cgroup', 'ipc', 'mount', 'network', 'pid', 'user', 'uts'],
     // The guest's, whatever the host has.
     cgroup: { v1: false, v2: true, systemd: false, systemdUser: false },
     seccomp: { enabled: true },
     apparmor: { enabled: false },
     selinux: { enabled: false },
     intelRdt: { enabled: false },
-    mountExtensions: { idmap: { enabled: false } },
+    mountExtensions: { idmap: { enabled: true } },
   },
 }
 

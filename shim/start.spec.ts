@@ -12,6 +12,8 @@ const bundle = '/run/bundle'
 interface Linux {
   namespaces: { type: string }[]
   sysctl?: Record<string, string>
+  uidMappings?: object[]
+  gidMappings?: object[]
 }
 
 const namespaces = ['pid', 'network', 'ipc', 'uts', 'mount'].map(type => ({ type }))
@@ -116,12 +118,12 @@ describe('start', () => {
     expect(fake.callsOf('fork')).toEqual([])
   })
 
-  it('refuses the user namespace of a pod, and leaves that of a lone container to the guest', () => {
+  it('leaves the user namespace of a pod and of a lone container to the guest, and refuses one of a pod without mappings', () => {
     const linux = { namespaces: [...namespaces, { type: 'user' }], uidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }], gidMappings: [{ containerID: 0, hostID: 100000, size: 65536 }] }
-    host({ 'io.kubernetes.cri.container-type': 'sandbox' }, linux)
-    expect(() => start(flags, new Timeline())).toThrow('leave out hostUsers: false')
+    host({ 'io.kubernetes.cri.container-type': 'sandbox' }, { ...linux, gidMappings: [] })
+    expect(() => start(flags, new Timeline())).toThrow('no mappings')
     expect(left()).toEqual([])
-    host({}, linux)
+    host({ 'io.kubernetes.cri.container-type': 'sandbox' }, linux)
     start(flags, new Timeline())
     expect(fake.callsOf('fork')).toHaveLength(1)
   })

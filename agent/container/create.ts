@@ -17,6 +17,7 @@ import { listenForStart } from './init/gate.ts'
 import type { InitPlan } from './init/plan.ts'
 import { runInit } from './init/sequence.ts'
 import { cloneProcess } from './namespaces/clone.ts'
+import { ownPipes } from './namespaces/own-io.ts'
 import { closePlan, planNamespaces } from './namespaces/plan.ts'
 import { closeIo, type CreateOptions } from './options.ts'
 import { owning } from './owning.ts'
@@ -49,6 +50,7 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
   const seccomp = await filterOf(options.spec, warn)
   const plan = planInit(options, cgroup, seccomp, warn)
   try {
+    ownPipes(options.io, plan.process.user, options.spec.linux ?? {})
     cgroup.create()
     owner.defer(`cgroup of ${options.id}`, () => cgroup.delete())
     const rootMount = plan.namespaces.separate.has('mount') ? undefined : { path: plan.rootPath, before: mountOf(plan.rootPath) }
@@ -113,6 +115,7 @@ function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: Con
     what: `init of ${plan.id}`,
     flags: plan.namespaces.cloneFlags,
     bornIn: plan.namespaces.bornIn?.fd.number,
+    userNamespace: plan.namespaces.user?.fd.number,
     cgroupFd: cgroupFd?.number,
     child: () => {
       const parent = new ParentLink(initEnd.number)

@@ -8,6 +8,7 @@ import { InitLink, ParentLink, socketPair } from './init/dialogue.ts'
 import { type ExecPlan, runExec } from './init/exec-sequence.ts'
 import { cloneProcess } from './namespaces/clone.ts'
 import { namespaceTypes } from './namespaces/types.ts'
+import { ownPipes } from './namespaces/own-io.ts'
 import { closeIo, type ProcessIo } from './options.ts'
 import { owning } from './owning.ts'
 import type { ContainerProcess } from './process.ts'
@@ -28,6 +29,7 @@ async function exec(container: Container, process: Process, io: ProcessIo, owner
   if (status === 'stopped' || status === 'paused') throw new Fault(`container ${container.id} cannot run a process: it is ${status}`)
   refuseLabels(process)
   const plan = planExec(container, process, io, await container.filter())
+  ownPipes(io, process.user, container.spec.linux ?? {})
   const ends = socketPair()
   using initEnd = ends.init
   const link = owner.own('exec dialogue', new InitLink(ends.parent))

@@ -49,7 +49,8 @@ export const earlyCommandLine = `${newRoot}/proc/cmdline`
 export function mountRestAndMove(): void {
   for (const mount of earlyMounts) mountOne(mount)
   makeDirectory(`${newRoot}/tmp`, 0o1777)
-  makeDirectory(`${newRoot}/run/kata-ts`, 0o700)
+  // Searched by root of a user namespace, which is nobody here; its entries are not listed.
+  makeDirectory(`${newRoot}/run/kata-ts`, 0o711)
   makeDirectory(`${newRoot}/run/kata-ts/share`)
   check('mount', 'first root read-only (mount)', sys.mount(null, '/', null, MS_REMOUNT | MS_BIND | MS_RDONLY, null))
   check('mount', 'first root read-only (file system)', sys.mount(null, '/', null, MS_REMOUNT | MS_RDONLY, null))

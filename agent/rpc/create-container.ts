@@ -33,7 +33,7 @@ export async function createContainer(sandbox: Sandbox, request: CreateContainer
     sandbox.sources.take(id, numbered)
     return request.guestDevices ? sandbox.parts.withDevices(numbered) : numbered
   }
-  const plan = { id, spec, pidNamespace: pidNamespacePath(sandbox, request) }
+  const plan = { id, spec, pidNamespace: pidNamespacePath(sandbox, request), userNamespace: userNamespacePath(sandbox, request) }
   const made = make(sandbox, plan, init)
   const known = new SandboxContainer(id, init, made.then(() => {}, () => {}))
   sandbox.add(known)
@@ -63,14 +63,23 @@ interface Plan {
   spec: () => Promise<Spec>
   /** To join; undefined: its own. */
   pidNamespace: string | undefined
+  /** To join; undefined: its own, if the spec has one. */
+  userNamespace: string | undefined
 }
 
 /** The PID namespace that the request names. Throws Refusal for a container that has no process. */
 function pidNamespacePath(sandbox: Sandbox, { podPidNamespace, targetContainerId }: CreateContainerRequest): string | undefined {
   if (targetContainerId !== '') return `/proc/${sandbox.container(targetContainerId).init.process.pid}/ns/pid`
   if (!podPidNamespace) return undefined
-  sandbox.pidNamespace ??= new PodPidNamespace()
+  sandbox.pidNamespace ??= new PodPidNamespace(sandbox.userNamespace?.path)
   return sandbox.pidNamespace.path()
+}
+
+/** The user namespace that the request names. Throws Refusal where the pod has none. */
+function userNamespacePath(sandbox: Sandbox, { podUserNamespace }: CreateContainerRequest): string | undefined {
+  if (!podUserNamespace) return undefined
+  if (!sandbox.userNamespace) throw invalid('the container is to be in the user namespace of the pod, which has none')
+  return sandbox.userNamespace.path
 }
 
 /** Huge pages of a new container, beside those of the others. */
@@ -82,7 +91,7 @@ function setHugepagesAside(sandbox: Sandbox, spec: Spec): void {
   if (reserveHugepages([own, ...others])) pod.refresh()
 }
 
-function make(sandbox: Sandbox, { id, spec: given, pidNamespace }: Plan, init: SandboxProcess): Promise<Container> {
+function make(sandbox: Sandbox, { id, spec: given, pidNamespace, userNamespace }: Plan, init: SandboxProcess): Promise<Container> {
   const { reaper, log, cgroupPath } = sandbox.parts
   return reaper.birth(async () => {
     const container = await create()
@@ -98,7 +107,7 @@ function make(sandbox: Sandbox, { id, spec: given, pidNamespace }: Plan, init: S
       setHugepagesAside(sandbox, spec)
       return await Container.create({
         id, spec, bundle: '/', io: init.stdio.takeIo(), cgroupPath: cgroupPath(id),
-        ...(pidNamespace === undefined ? {} : { namespaces: { pid: pidNamespace } }),
+        namespaces: { ...(pidNamespace !== undefined && { pid: pidNamespace }), ...(userNamespace !== undefined && { user: userNamespace }) },
         warn: message => log.warn(message, { container: id }),
       })
     } catch (cause) {

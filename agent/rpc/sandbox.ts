@@ -9,7 +9,8 @@ import { agentVersion } from '../version.ts'
 /** CreateSandbox. */
 export async function createSandbox(sandbox: Sandbox, request: CreateSandboxRequest): Promise<Partial<CreateSandboxResponse>> {
   sandbox.parts.log.setLevel(request.logLevel)
-  if (request.interfaces.length > 0) await sandbox.parts.prepareNetwork(request.interfaces)
+  if (request.uidMappings.length > 0) sandbox.userNamespace ??= await sandbox.parts.enterUserNamespace(request)
+  if (request.interfaces.length > 0) await sandbox.parts.prepareNetwork(request.interfaces, sandbox.userNamespace)
   sandbox.create(request)
   return {
     agentVersion,
@@ -43,7 +44,7 @@ export async function destroySandbox(sandbox: Sandbox): Promise<object> {
 
 /** UpdateNetwork. */
 export async function updateNetwork(sandbox: Sandbox, { interfaces }: UpdateNetworkRequest): Promise<object> {
-  if (interfaces.length > 0) await sandbox.parts.prepareNetwork(interfaces)
+  if (interfaces.length > 0) await sandbox.parts.prepareNetwork(interfaces, sandbox.userNamespace)
   return {}
 }
 

@@ -1,7 +1,7 @@
 import * as sys from 'native:sys'
 import { MNT_DETACH } from '../../native/ts/constants/mount.ts'
 import { check, E } from '../../native/ts/errno.ts'
-import type { CreateSandboxRequest } from '../../protocol/gen/agent.ts'
+import type { CreateSandboxRequest, IdMapping } from '../../protocol/gen/agent.ts'
 import { setClock } from './clock.ts'
 import { writeEtc } from './etc.ts'
 import { seedRandom } from './entropy.ts'
@@ -19,7 +19,7 @@ export function prepareGuest(request: CreateSandboxRequest): void {
   const hostname = request.hostname || request.sandboxId.slice(0, maxHostnameCharacters)
   if (hostname !== '') check('sethostname', hostname, sys.sethostname(hostname))
   if (request.dns.length > 0) writeResolvConf(request.dns)
-  writeEtc(request.etc)
+  writeEtc(request.etc, { uid: mappedRoot(request.uidMappings), gid: mappedRoot(request.gidMappings) })
   applySysctls(request.sysctls)
   if (request.shareTag !== '') mountShare(request.shareTag)
 }
@@ -30,4 +30,9 @@ export function releaseGuest(): void {
   // EINVAL: it was never mounted.
   if (unmounted !== -E.EINVAL) check('umount', shareDir, unmounted)
   sys.sync()
+}
+
+/** What id 0 of a user namespace is outside of it; 0 where there is none. */
+function mappedRoot(mappings: readonly IdMapping[]): number {
+  return mappings.find(({ containerId }) => containerId === 0)?.hostId ?? 0
 }

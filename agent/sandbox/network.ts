@@ -23,12 +23,12 @@ const pollMs = 10
  *   names ─▶ links up ─▶ addresses ─▶ routes on the link ─▶ routes through gateways ─▶ neighbours
  *
  * A device that was just plugged in may take a moment to appear: it is waited for. Every address is usable when this is back.
- * Rejects with Fault, SysError or NetlinkRefusal.
+ * `take` is called before each look for devices. Rejects with Fault, SysError or NetlinkRefusal.
  */
-export async function setUpNetwork(interfaces: readonly NetworkInterface[]): Promise<void> {
+export async function setUpNetwork(interfaces: readonly NetworkInterface[], take: () => void = () => {}): Promise<void> {
   using socket = new RtNetlink()
   const session = new NetlinkSession(socket, errnoName)
-  const pairs = await findDevices(interfaces, session)
+  const pairs = await findDevices(interfaces, session, take)
   session.change(...freeNames(pairs))
   for (const { settings, link } of pairs) {
     setIpv6(link.name, settings.ipv6Disabled)
@@ -52,9 +52,10 @@ interface Pair {
 }
 
 /** The interfaces with their devices. */
-async function findDevices(interfaces: readonly NetworkInterface[], session: NetlinkSession): Promise<Pair[]> {
+async function findDevices(interfaces: readonly NetworkInterface[], session: NetlinkSession, take: () => void): Promise<Pair[]> {
   for (const { name, mac } of interfaces) if (mac.length !== 6) throw invalid(`interface ${name}: a MAC address of ${mac.length} bytes`)
   for (let waitedMs = 0; ; waitedMs += pollMs) {
+    take()
     const { pairs, missing } = pair(interfaces, readLinks(session))
     if (!missing) return pairs
     if (waitedMs >= deviceLimitMs) throw new Fault(`interface ${missing.name}: the VM has no network device with the address ${formatMac(missing.mac)}`)

@@ -1,10 +1,12 @@
 import * as sys from 'native:sys'
+import { O_RDONLY } from '../../native/ts/constants/fcntl.ts'
 import { CLONE_NEWPID } from '../../native/ts/constants/sched.ts'
 import { SIGCHLD } from '../../native/ts/constants/signal.ts'
-import { check, checked, SysError } from '../../native/ts/errno.ts'
-import { Fd } from '../../native/ts/fd.ts'
+import { check } from '../../native/ts/errno.ts'
+import { open } from '../../native/ts/fd.ts'
 import { idle, nameProcess } from '../../native/ts/idle.ts'
-import { ContainerProcess } from '../container/process.ts'
+import { cloneProcess } from '../container/namespaces/clone.ts'
+import type { ContainerProcess } from '../container/process.ts'
 
 /** What Kubernetes' own pause runs as: nobody who has a file anywhere. */
 const pauseUid = 65_535
@@ -17,11 +19,14 @@ const pauseUid = 65_535
 export class PodPidNamespace {
   #init: ContainerProcess | undefined
 
+  /** `userNamespace`: the file of the one that it is to belong to; undefined: the agent's. */
+  constructor(private readonly userNamespace?: string) {}
+
   /** The namespace's file, good as long as its PID 1 lives. Throws SysError. */
   path(): string {
     if (!this.#init?.alive()) {
       this.#init?.close()
-      this.#init = startReaper()
+      this.#init = startReaper(this.userNamespace)
     }
     return `/proc/${this.#init.pid}/ns/pid`
   }
@@ -33,18 +38,9 @@ export class PodPidNamespace {
 }
 
 /** Whoever reaps in the agent forgets its exit, as nobody claims it. */
-function startReaper(): ContainerProcess {
-  const what = "reaper of the pod's PID namespace"
-  const cloned = checked('clone3', what, sys.clone3({ flags: CLONE_NEWPID, exitSignal: SIGCHLD }))
-  if (cloned.pid === 0) {
-    try {
-      becomeReaper()
-    } finally {
-      sys._exit(1)
-    }
-  }
-  if (cloned.pid < 0) throw new SysError('clone3', what, -cloned.pid)
-  return ContainerProcess.cloned(cloned.pid, new Fd(cloned.pidfd, `pidfd of the ${what}`))
+function startReaper(userNamespace: string | undefined): ContainerProcess {
+  using user = userNamespace === undefined ? undefined : open(userNamespace, O_RDONLY)
+  return cloneProcess({ what: "reaper of the pod's PID namespace", flags: CLONE_NEWPID, userNamespace: user?.number, child: becomeReaper })
 }
 
 /** In the child. Orphans are reaped by the kernel, since nobody wants their exits (sigaction(2), SIGCHLD with SIG_IGN). */

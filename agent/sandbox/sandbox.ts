@@ -11,6 +11,7 @@ import type { Streams } from '../streams/streams.ts'
 import type { SandboxContainer } from './container.ts'
 import { SharedSources } from './shared-sources.ts'
 import type { PodPidNamespace } from './pid-namespace.ts'
+import type { PodUserNamespace } from './user-namespace.ts'
 
 /** What the agent's parts are, made once at start-up. */
 export interface AgentParts {
@@ -20,8 +21,10 @@ export interface AgentParts {
   streams: Streams
   /** Sets up the machine for a sandbox; on a host without a VM there is nothing of the kind to do. */
   prepareMachine: (request: CreateSandboxRequest) => void
-  /** Sets up the machine's network devices. */
-  prepareNetwork: (interfaces: readonly NetworkInterface[]) => Promise<void>
+  /** Makes the user namespace of a pod and what belongs to it; on a host without a VM there is no pod to have one. */
+  enterUserNamespace: (request: CreateSandboxRequest) => Promise<PodUserNamespace>
+  /** Sets up the machine's network devices, which the pod's namespaces take, if it has any of its own. */
+  prepareNetwork: (interfaces: readonly NetworkInterface[], userNamespace: PodUserNamespace | undefined) => Promise<void>
   /** Takes the machine down again, when the last container is gone. */
   releaseMachine: () => void
   /** What only containers need: done once. */
@@ -50,6 +53,8 @@ export class Sandbox {
   readonly sources = new SharedSources()
   /** Of the containers that are to share one. */
   pidNamespace: PodPidNamespace | undefined
+  /** Of all containers that ask for the pod's; undefined: the pod has none. */
+  userNamespace: PodUserNamespace | undefined
 
   constructor(readonly parts: AgentParts) {}
 

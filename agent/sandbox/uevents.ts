@@ -3,6 +3,7 @@ import { EPOLLIN } from '../../native/ts/constants/epoll.ts'
 import { check } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { Fd } from '../../native/ts/fd.ts'
+import { inMachineNetwork } from './machine-network.ts'
 
 /** include/linux/socket.h, include/uapi/linux/netlink.h; group 1 is the kernel's own events (lib/kobject_uevent.c). */
 const AF_NETLINK = 16
@@ -19,7 +20,7 @@ const maxEventBytes = 4096
  */
 export async function whenDeviceFound<T>(what: string, limitMs: number, look: () => T | undefined): Promise<T> {
   // Listening before looking: what appears in between is not missed.
-  using socket = new Fd(check('socket', 'uevents', sys.socket(AF_NETLINK, SOCK_RAW_NONBLOCK, NETLINK_KOBJECT_UEVENT)), 'uevents')
+  using socket = new Fd(check('socket', 'uevents', inMachineNetwork(() => sys.socket(AF_NETLINK, SOCK_RAW_NONBLOCK, NETLINK_KOBJECT_UEVENT))), 'uevents')
   check('bind', 'uevents', sys.bindNetlink(socket.number, 0, kernelGroup))
   const found = look()
   if (found !== undefined) return found

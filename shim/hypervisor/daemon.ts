@@ -2,7 +2,7 @@ import * as sys from 'native:sys'
 import { exitText, spawn, type Child, type Exit } from '../../native/ts/child.ts'
 import { EPOLLIN } from '../../native/ts/constants/epoll.ts'
 import { AT_FDCWD, F_SETFL, O_NONBLOCK, X_OK } from '../../native/ts/constants/fcntl.ts'
-import { PR_SET_NO_NEW_PRIVS } from '../../native/ts/constants/prctl.ts'
+import { PR_SET_NO_NEW_PRIVS, PR_SET_SECUREBITS } from '../../native/ts/constants/prctl.ts'
 import { SIGKILL } from '../../native/ts/constants/signal.ts'
 import { P_PID, WEXITED } from '../../native/ts/constants/wait.ts'
 import { check, SysError } from '../../native/ts/errno.ts'
@@ -35,6 +35,8 @@ export interface DaemonOptions {
   privileges?: Privileges
   /** What it is shut into, in place of `cwd`, `namespaces` and `privileges`. Its root holds the program. */
   confinement?: Confinement | undefined
+  /** SECBIT_* (capabilities(7)) that it begins with. */
+  secureBits?: number
   /** Runs in its process just before execve, in place of giving up the gain of privileges. Synchronous. */
   prepare?: () => void
   journal?: Journal | undefined
@@ -54,7 +56,7 @@ export class Daemon {
   readonly #tail = new TextTail()
 
   /** Starts it. Throws Fault when the program is not there, SysError when it cannot be started. */
-  constructor({ program, args, pass, cwd, namespaces, privileges, confinement, prepare, journal }: DaemonOptions) {
+  constructor({ program, args, pass, cwd, namespaces, privileges, confinement, secureBits, prepare, journal }: DaemonOptions) {
     const path = findProgram(program)
     const file = path.slice(path.lastIndexOf('/') + 1)
     this.name = file.includes(program.role) ? file : `${program.role} (${path})`
@@ -70,6 +72,7 @@ export class Daemon {
         stdio: ['null', writer.number, writer.number],
         parentDeathSignal: SIGKILL,
         beforeExec: prepare ?? (() => {
+          if (secureBits !== undefined) check('prctl', 'PR_SET_SECUREBITS', sys.prctl(PR_SET_SECUREBITS, secureBits, 0, 0, 0))
           if (confinement && shimItself) return confine(confinement, shimItself.number, cwd)
           check('prctl', 'PR_SET_NO_NEW_PRIVS', sys.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
           if (!privileges) return

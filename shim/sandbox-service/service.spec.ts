@@ -92,11 +92,11 @@ describe('sandbox service', () => {
     expect(made.only.made).toBeUndefined()
   })
 
-  it('refuses a pod with a user namespace', async () => {
+  it('refuses a pod with a user namespace that has no ids for groups', async () => {
     const { shim: made } = shim()
     const usernsOptions = { mode: NamespaceMode.POD, uids: [{ hostId: 100000, containerId: 0, length: 65536 }], gids: [] }
     const linux = { cgroupParent: '', sysctls: {}, overhead: undefined, resources: undefined, securityContext: { privileged: false, namespaceOptions: { ...namespaceOptions, usernsOptions } } }
-    await expect(made.api.createSandbox({ sandboxId, options: options({ linux }) })).rejects.toThrow('hostUsers: false')
+    await expect(made.api.createSandbox({ sandboxId, options: options({ linux }) })).rejects.toThrow('no mappings')
   })
 
   it('refuses options of another kind, a second creation, and another sandbox', async () => {

@@ -1,3 +1,4 @@
+import { Fault } from '../../native/ts/fault.ts'
 import type { Config } from '../config/schema.ts'
 import { createHypervisor } from '../hypervisor/create.ts'
 import type { Hypervisor } from '../hypervisor/hypervisor.ts'
@@ -45,6 +46,9 @@ export function equip(pod: PodDescription, place: EquipmentPlace): Equipment {
   const { config, notes } = sandboxConfig(nodeConfig, pod.annotations, pod.limits, pod.lifetime === 'sandbox-api' || undefined)
   const withGuest = config.hypervisor.type !== 'none'
   for (const note of notes) log.warn(note)
+  if (!withGuest && pod.idMappings) {
+    throw new Fault('the pod asks for a user namespace, which pods without a VM do not have', { fix: 'leave out hostUsers: false, or set hypervisor.type to "qemu"' })
+  }
   const undo: (() => void)[] = []
   try {
     const netns = withGuest && pod.netnsPath !== '' ? Netns.open(pod.netnsPath) : undefined

@@ -1,10 +1,12 @@
-import { Fault } from '../../native/ts/fault.ts'
 import { readText, readTextIfPresent } from '../../native/ts/file.ts'
-import type { DNSConfig, LinuxContainerResources, NamespaceOption, PodSandboxConfig } from '../../protocol/gen/cri.ts'
+import type { IdMappings } from '../../native/ts/user-namespace.ts'
+import type { DNSConfig, IDMapping, LinuxContainerResources, NamespaceOption, PodSandboxConfig, UserNamespace } from '../../protocol/gen/cri.ts'
 import { NamespaceMode } from '../../protocol/gen/cri.ts'
+import type { LinuxIdMapping } from '../../protocol/oci/linux.ts'
 import { type Bundle, isPauseBundle } from '../bundle.ts'
 import { podSandboxCgroup } from '../resources/cgroup-path.ts'
 import { limitsOf, limitsOfResources, noLimits, type PodLimits } from '../resources/limits.ts'
+import { mappingsOfPod } from '../spec/id-mappings.ts'
 import { refuseHostNamespaces } from '../spec/namespaces.ts'
 import { sandboxSysctls } from '../spec/sysctl.ts'
 
@@ -33,6 +35,8 @@ export interface PodDescription {
    * the sandbox with `sandboxer = "shim"`.
    */
   etc: Record<string, string>
+  /** Of the user namespace that its containers share (hostUsers: false); undefined: they share none. */
+  idMappings: IdMappings | undefined
 }
 
 /** The sandbox of a bundle's container. Throws Fault for what no sandbox can be. */
@@ -41,8 +45,6 @@ export function podOfBundle(bundle: Bundle): PodDescription {
   const isPause = isPauseBundle(bundle)
   const namespaces = spec.linux?.namespaces ?? []
   refuseHostNamespaces(namespaces)
-  // A lone container makes its own in the guest; a pod's also maps the ids of its volumes.
-  if (isPause && namespaces.some(namespace => namespace.type === 'user')) throw userNamespaceRefused()
   return {
     lifetime: 'containers',
     hostname: spec.hostname || (isPause ? hostHostname() : ''),
@@ -52,6 +54,8 @@ export function podOfBundle(bundle: Bundle): PodDescription {
     cgroupsPath: spec.linux?.cgroupsPath ?? '',
     limits: limitsOf(spec),
     etc: {},
+    // A lone container makes its own.
+    idMappings: isPause ? mappingsOfPod(spec.linux) : undefined,
   }
 }
 
@@ -68,7 +72,6 @@ const criSysctls: Readonly<Record<string, string>> = {
 export function podOfConfig(id: string, config: PodSandboxConfig, netnsPath: string): PodDescription {
   const options = config.linux?.securityContext?.namespaceOptions
   refuseHostNamespaces(ownNamespaces(options))
-  if (options?.usernsOptions?.mode === NamespaceMode.POD) throw userNamespaceRefused()
   const hostname = config.hostname || hostHostname()
   return {
     lifetime: 'sandbox-api',
@@ -84,14 +87,15 @@ export function podOfConfig(id: string, config: PodSandboxConfig, netnsPath: str
       'hosts': readTextIfPresent('/etc/hosts') ?? '127.0.0.1\tlocalhost\n::1\tlocalhost\n',
       'resolv.conf': config.dnsConfig ? resolvConf(config.dnsConfig) : readTextIfPresent('/etc/resolv.conf') ?? '',
     },
+    idMappings: mappingsOfConfig(options?.usernsOptions),
   }
 }
 
-/** Its mounts are to be ID-mapped, which neither virtiofsd's protocol nor a file system below it is known to do. */
-function userNamespaceRefused(): Fault {
-  return new Fault('the pod asks for a user namespace, whose volumes would need ID-mapped mounts over virtio-fs', {
-    fix: 'leave out hostUsers: false (root of the pod is root of its own kernel only), or choose another runtimeClassName',
-  })
+/** CRI says them as the runtime spec does, by other names. */
+function mappingsOfConfig(options: UserNamespace | undefined): IdMappings | undefined {
+  if (options?.mode !== NamespaceMode.POD) return undefined
+  const ofSpec = ({ containerId, hostId, length }: IDMapping): LinuxIdMapping => ({ containerID: containerId, hostID: hostId, size: length })
+  return mappingsOfPod({ namespaces: [{ type: 'user' }], uidMappings: options.uids.map(ofSpec), gidMappings: options.gids.map(ofSpec) })
 }
 
 /** CRI's resources mean what the runtime spec's do. */

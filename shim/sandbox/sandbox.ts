@@ -8,6 +8,7 @@ import { type AgentClient, AgentError } from '../agent-client.ts'
 import { type AgentLimits, defaultAgentLimits } from '../agent-limits.ts'
 import type { ProcessExit } from '../process/state.ts'
 import { Refusal } from '../refusal.ts'
+import { agentMappings } from '../spec/id-mappings.ts'
 import type { PidOwner } from '../spec/pid-namespace.ts'
 import type { PortForward } from '../network/port-forward.ts'
 import { Disks } from '../storage/disks.ts'
@@ -257,6 +258,7 @@ export class Sandbox {
       etc: this.identity.pod.etc,
       logLevel: this.identity.logLevel,
       interfaces: this.ports.network?.interfaces ?? [],
+      ...agentMappings(this.identity.pod.idMappings),
     }
   }
 

@@ -1,11 +1,13 @@
 import { Fault } from '../../native/ts/fault.ts'
+import type { Linux } from '../../protocol/oci/linux.ts'
 import type { Mount } from '../../protocol/oci/spec.ts'
+import { mappingsOfMount, type MountMappings, withoutMappings } from './id-mappings.ts'
 
-/** Brings `source` of the host into the guest; gives its path there. Read-only is enforced on the host. */
-export type BindToGuest = (source: string, options: { readonly: boolean; readonlyBelow: boolean; recursive: boolean; follow: boolean }) => string
+/** Brings `source` of the host into the guest; gives its path there. Read-only is enforced, and ids are mapped, on the host. */
+export type BindToGuest = (source: string, options: { readonly: boolean; readonlyBelow: boolean; recursive: boolean; follow: boolean; idMappings?: MountMappings }) => string
 
 /** The guest's path of a bind mount's source that lives in the guest's memory; undefined for one that the host shares. */
-export type GuestPathOf = (source: string, destination: string) => string | undefined
+export type GuestPathOf = (source: string, destination: string, idMappings: MountMappings | undefined) => string | undefined
 
 /** Where bind mounts' sources go. */
 export interface BindSources {
@@ -38,11 +40,11 @@ function readonlyness(options: readonly string[]): { readonly: boolean; readonly
  * Mounts for the guest, in the same order. Kernel file systems and tmpfs are the guest's; a bind mount's
  * source is brought into the share. Throws Fault for a source that cannot be shared.
  */
-export function rewriteMounts(mounts: readonly Mount[], sources: BindSources): Mount[] {
-  return mounts.map(mount => isBind(mount) ? rewriteBind(mount, sources) : mount)
+export function rewriteMounts(mounts: readonly Mount[], sources: BindSources, linux?: Linux): Mount[] {
+  return mounts.map(mount => isBind(mount) ? rewriteBind(withoutMappings(mount), mappingsOfMount(mount, linux), sources) : mount)
 }
 
-function rewriteBind(mount: Mount, { bind, guestPath, hasMountsBelow }: BindSources): Mount {
+function rewriteBind(mount: Mount, idMappings: MountMappings | undefined, { bind, guestPath, hasMountsBelow }: BindSources): Mount {
   const { destination, source = '', options = [] } = mount
   if (!source.startsWith('/')) throw new Fault(`bind mount at ${destination} has no absolute source (${JSON.stringify(source)})`)
   const kernelPath = kernelPaths.find(path => isBelow(source, path))
@@ -57,12 +59,12 @@ function rewriteBind(mount: Mount, { bind, guestPath, hasMountsBelow }: BindSour
       fix: 'use mountPropagation None or HostToContainer instead of Bidirectional',
     })
   }
-  const inGuest = guestPath(source, destination)
+  const inGuest = guestPath(source, destination, idMappings)
   if (inGuest !== undefined) return { ...mount, source: inGuest }
   const recursive = options.includes('rbind')
   const follow = options.some(option => option === 'slave' || option === 'rslave')
   const readonly = readonlyness(options)
-  const path = bind(source, { ...readonly, recursive, follow })
+  const path = bind(source, { ...readonly, recursive, follow, ...idMappings && { idMappings } })
   // A mount of the host becomes one of the guest when somebody goes there, and takes over what its parent there is
   // (fs/namespace.c, finish_automount). So the parent is read-only on the host alone, where it is enforced anyway.
   const onHostAlone = readonly.readonly && !readonly.readonlyBelow && recursive && hasMountsBelow(path)

@@ -24,6 +24,7 @@ export function refuseHostNamespaces(namespaces: readonly LinuxNamespace[]): voi
  * - network: the guest's own is the sandbox's; every container of the sandbox is in it, so no entry.
  *   A path (a CNI namespace) names the host's side of it.
  * - ipc, uts with a path: those of the pod, which are the guest's own.
+ * - user: with a path the pod's, which the guest has as well (hostUsers: false): like pid's, the agent is told beside the spec.
  * - pid: whatever its path, an entry; which namespace it means goes to the agent beside the spec (pid-namespace.ts).
  * - cgroup: always new, as cgroup v2 containers expect it; the guest has nothing else.
  *
@@ -47,7 +48,8 @@ function guestNamespace(namespace: LinuxNamespace): LinuxNamespace[] {
     case 'uts':
       return shared ? [] : [{ type: namespace.type }]
     case 'pid':
-      return [{ type: 'pid' }]
+    case 'user':
+      return [{ type: namespace.type }]
     default:
       if (shared) throw new Fault(`joining the ${namespace.type} namespace ${namespace.path} of the host is not possible from a microVM`)
       return [{ type: namespace.type }]

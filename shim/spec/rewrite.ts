@@ -41,7 +41,7 @@ export function guestSpec(spec: Spec, options: GuestSpecOptions): Spec {
     ...rest,
     process: guestProcess(process),
     root: { ...spec.root, path: options.rootPath },
-    mounts: rewriteMounts(spec.mounts ?? [], options),
+    mounts: rewriteMounts(spec.mounts ?? [], options, linux),
     ...(hooks ? { hooks } : {}),
     linux: rewriteLinux(linux ?? {}, options),
   }

@@ -3,8 +3,10 @@ import { MS_NODEV, MS_NOEXEC, MS_NOSUID } from '../../native/ts/constants/mount.
 import { checked } from '../../native/ts/errno.ts'
 import { Fault, story } from '../../native/ts/fault.ts'
 import { stat } from '../../native/ts/file.ts'
+import type { IdMappings } from '../../native/ts/user-namespace.ts'
 import type { Payload, SetVolumeRequest } from '../../protocol/gen/agent.ts'
 import type { Log } from '../log.ts'
+import { withMappedOwner } from '../spec/id-mappings.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import { entryOf, maxPayloadBytes, maxPayloadEntries, payloadKey, readPayload } from './payload.ts'
 import { volumeKind } from './volume-kind.ts'
@@ -38,6 +40,8 @@ interface GuestVolume {
   directories: Set<string>
   /** How it is made. */
   made: Pick<SetVolumeRequest, 'top' | 'sizeBytes' | 'mountFlags'>
+  /** Whose its files are, other than on the host's disk; of its first container, as a pod's are all alike. */
+  idMappings: IdMappings | undefined
   /** `payload` only. */
   copy?: Copy
 }
@@ -75,12 +79,12 @@ export class GuestVolumes {
 
   /**
    * The guest's path for a bind mount's source, from now on the container's; undefined for what stays on the share.
-   * It is there once `bring` has resolved. Throws Fault or SysError.
+   * It is there once `bring` has resolved; its files belong to whom `idMappings` give them. Throws Fault or SysError.
    */
-  take(containerId: string, source: string, destination: string): string | undefined {
+  take(containerId: string, source: string, destination: string, idMappings?: IdMappings): string | undefined {
     const kind = volumeKind(source, destination)
     if (kind.is === 'share') return undefined
-    const volume = this.#volumes.get(kind.source) ?? (kind.is === 'memory' ? this.#addMemory(kind.source) : this.#addPayload(kind.source))
+    const volume = this.#volumes.get(kind.source) ?? (kind.is === 'memory' ? this.#addMemory(kind.source, idMappings) : this.#addPayload(kind.source, idMappings))
     if (!volume) return undefined
     volume.users.add(containerId)
     const path = `${guestVolumesDir}/${volume.name}`
@@ -90,9 +94,9 @@ export class GuestVolumes {
   }
 
   /** The guest's path of a /dev/shm for all containers of the pod, where the host has none for them; with the size that containerd gives one. */
-  takePodShm(containerId: string): string {
+  takePodShm(containerId: string, idMappings?: IdMappings): string {
     const volume = this.#volumes.get(podShm) ?? this.#add(podShm, {
-      top: { path: '', isDirectory: true, mode: 0o1777, uid: 0, gid: 0, data: new Uint8Array() }, sizeBytes: 64n * 1024n * 1024n, mountFlags: MS_NOSUID | MS_NODEV | MS_NOEXEC,
+      top: withMappedOwner({ path: '', isDirectory: true, mode: 0o1777, uid: 0, gid: 0, data: new Uint8Array() }, idMappings), sizeBytes: 64n * 1024n * 1024n, mountFlags: MS_NOSUID | MS_NODEV | MS_NOEXEC,
     })
     volume.users.add(containerId)
     return `${guestVolumesDir}/${volume.name}`
@@ -127,19 +131,19 @@ export class GuestVolumes {
     this.#watch.close()
   }
 
-  #addMemory(source: string): GuestVolume {
+  #addMemory(source: string, idMappings: IdMappings | undefined): GuestVolume {
     const { blocks, blockSize, flags } = checked('statfs', source, sys.statfs(source))
     // statvfs(3): ST_NOSUID, ST_NODEV and ST_NOEXEC have the values of the mount flags.
-    return this.#add(source, { top: entryOf('', stat(source)), sizeBytes: BigInt(blocks * blockSize), mountFlags: flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC) })
+    return this.#add(source, { top: withMappedOwner(entryOf('', stat(source)), idMappings), sizeBytes: BigInt(blocks * blockSize), mountFlags: flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC) }, idMappings)
   }
 
   /** undefined, with a line in the log, when it is not kept as kubelet does it or is too large: the share then shows it. */
-  #addPayload(source: string): GuestVolume | undefined {
+  #addPayload(source: string, idMappings: IdMappings | undefined): GuestVolume | undefined {
     const copies = [...this.#volumes.values()].flatMap(volume => volume.copy ?? [])
     let copy: Copy
     try {
       if (copies.length >= maxPayloadVolumes) throw new Fault(`the sandbox has ${maxPayloadVolumes} copies of such volumes`)
-      copy = this.#openCopy(source)
+      copy = this.#openCopy(source, idMappings)
     } catch (error) {
       this.log.warn(`${source} stays on the share, without inotify in the guest: ${story(error)}`)
       return undefined
@@ -149,16 +153,16 @@ export class GuestVolumes {
       this.log.warn(`${source} stays on the share, without inotify in the guest: the sandbox's copies of such volumes hold ${maxPayloadsBytes} bytes`)
       return undefined
     }
-    const volume = this.#add(source, { top: entryOf('', stat(source)), sizeBytes: BigInt(payloadTmpfsBytes), mountFlags: MS_NOSUID | MS_NODEV })
+    const volume = this.#add(source, { top: withMappedOwner(entryOf('', stat(source)), idMappings), sizeBytes: BigInt(payloadTmpfsBytes), mountFlags: MS_NOSUID | MS_NODEV }, idMappings)
     volume.copy = copy
     return volume
   }
 
-  #openCopy(source: string): Copy {
+  #openCopy(source: string, idMappings: IdMappings | undefined): Copy {
     // Watched before it is read: a change in between is not missed.
     const unwatch = this.#watch.add(source, () => this.#changed(source))
     try {
-      const payload = readPayload(source)
+      const payload = mappedPayload(readPayload(source), idMappings)
       return { payload, bytes: bytesOf(payload), again: false, unwatch }
     } catch (error) {
       unwatch()
@@ -166,8 +170,8 @@ export class GuestVolumes {
     }
   }
 
-  #add(source: string, made: GuestVolume['made']): GuestVolume {
-    const volume: GuestVolume = { name: String(this.#lastName++), source, users: new Set(), directories: new Set(), made }
+  #add(source: string, made: GuestVolume['made'], idMappings?: IdMappings): GuestVolume {
+    const volume: GuestVolume = { name: String(this.#lastName++), source, users: new Set(), directories: new Set(), made, idMappings }
     this.#volumes.set(source, volume)
     return volume
   }
@@ -200,7 +204,7 @@ export class GuestVolumes {
   async #sendUntilSame(volume: GuestVolume, copy: Copy, agent: VolumeAgent): Promise<void> {
     while (copy.again) {
       copy.again = false
-      copy.payload = readPayload(volume.source)
+      copy.payload = mappedPayload(readPayload(volume.source), volume.idMappings)
       const key = payloadKey(copy.payload)
       if (key === copy.sent) continue
       await agent.setVolume({ ...volume.made, name: volume.name, directories: [], payload: copy.payload })
@@ -208,6 +212,11 @@ export class GuestVolumes {
       copy.bytes = bytesOf(copy.payload)
     }
   }
+}
+
+function mappedPayload(payload: Payload, idMappings: IdMappings | undefined): Payload {
+  const { directory, entries } = payload
+  return { ...payload, directory: directory && withMappedOwner(directory, idMappings), entries: entries.map(entry => withMappedOwner(entry, idMappings)) }
 }
 
 function bytesOf(payload: Payload): number {

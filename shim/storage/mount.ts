@@ -63,7 +63,8 @@ export function parseMount(mount: MountDescriptor): MountCall {
     if (known) flags = known[1] ? flags & ~known[0] : flags | known[0]
     else if (word === 'loop') throw new Fault(`${type} mount of ${mount.source} needs a loop device, which is not supported`)
     else if (word.startsWith('X-')) throw new Fault(`mount option ${JSON.stringify(word)} is not supported`)
-    else if (!propagationWords.has(word)) data.push(word)
+    // Not the file system's: see id-mapped.ts.
+    else if (!propagationWords.has(word) && !/^[ug]idmap=/.test(word)) data.push(word)
   }
   return { type, source: mount.source, flags, data: data.join(',') }
 }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { AT_RECURSIVE } from '../../native/ts/constants/fcntl.ts'
-import { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_SHARED } from '../../native/ts/constants/mount.ts'
+import { MOUNT_ATTR_IDMAP, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, MS_SHARED } from '../../native/ts/constants/mount.ts'
 import { E } from '../../native/ts/errno.ts'
 import { fake } from '../../native/ts/fake/sys.ts'
 import { makeDirectories } from '../../native/ts/file.ts'
@@ -25,6 +25,21 @@ describe('share', () => {
     const [exported] = attributes(`${state}/share`) as { set: number; propagation: number }[]
     expect([(exported?.set ?? 0) & MOUNT_ATTR_RDONLY, exported?.propagation]).toEqual([MOUNT_ATTR_RDONLY, MS_SHARED])
     expect(attributes(`${state}/share.host`)).toMatchObject([{ set: 0 }])
+  })
+
+  it('maps the ids of an overlay by its layers, and leaves nothing of them where it made them', () => {
+    const share = Share.open(state)
+    fake.onCall('writeFile', (_dirfd: number, _path: string, text: string) => text.length)
+    fake.onCall('openat', (_dirfd: number, path: string) => fake.install({ what: path, position: 0 }))
+    fake.calls = []
+    const layers = { type: 'overlay', source: 'overlay', options: ['lowerdir=/s/2/fs:/s/1/fs', 'upperdir=/s/3/fs', 'workdir=/s/3/work', 'uidmap=0:100000:65536', 'gidmap=0:100000:65536'] }
+    share.addRootfs('c1', [layers])
+    const places = [0, 1].map(index => `${state}/share.host/c1/layers/${index}`)
+    expect(fake.callsOf('openTree').map(call => call[1]).slice(0, 2)).toEqual(['/s/2/fs', '/s/1/fs'])
+    expect(fake.callsOf('mountSetattr').slice(0, 2).map(call => call[3])).toMatchObject([{ set: MOUNT_ATTR_IDMAP }, { set: MOUNT_ATTR_IDMAP }])
+    expect(fake.callsOf('mount')[0]?.[4]).toBe(`lowerdir=${places.join(':')},upperdir=/s/3/fs,workdir=/s/3/work`)
+    expect(fake.callsOf('umount2').map(call => call[0])).toEqual(places)
+    expect(() => share.addRootfs('c2', [{ ...layers, options: ['lowerdir=/s/1/fs', 'uidmap=0:1', 'gidmap=0:1:1'] }])).toThrow('container:host:size')
   })
 
   it('prepares a mount out of the guest\'s sight and moves it in when its attributes are set', () => {

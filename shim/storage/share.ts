@@ -8,8 +8,11 @@ import { check, checked, E, isErrno } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { Fd, open } from '../../native/ts/fd.ts'
 import { fstat, makeDirectories, makeDirectory, readText, removeDirectory, removeTree } from '../../native/ts/file.ts'
+import { makeUserNamespace, mapMountIds } from '../../native/ts/user-namespace.ts'
+import type { MountMappings } from '../spec/id-mappings.ts'
 import { refuseForeign } from './foreign-files.ts'
 import { isKernelFileSystem, kernelMountsBelow, mountsBelow } from './kernel-file-systems.ts'
+import { mappingsOfOptions, mountMapped } from './id-mapped.ts'
 import { mountAt, parseMount, type MountDescriptor } from './mount.ts'
 
 /** Where the agent mounts the share in the guest. */
@@ -33,6 +36,8 @@ export interface BindOptions {
   recursive: boolean
   /** Whether mounts that the host makes below the source later come along too (mount propagation HostToContainer). */
   follow?: boolean
+  /** Whose its files are, other than on disk. */
+  idMappings?: MountMappings
 }
 
 /** A bind of the host, with the containers that have it. */
@@ -109,18 +114,19 @@ export class Share {
   addRootfs(containerId: string, mounts: readonly MountDescriptor[], { readonly = false } = {}): string {
     if (mounts.length === 0) throw new Fault(`container ${containerId} has no rootfs mounts`, { fix: 'the snapshotter must give at least one mount' })
     // All are read before the first is made: a refused one must not leave its predecessors behind.
-    const calls = mounts.map(parseMount)
+    const calls = mounts.map(mount => ({ call: parseMount(mount), mappings: mappingsOfOptions(mount.options) }))
     this.#prepare(containerId)
     const name = `${containerId}/rootfs`
     makeDirectory(this.#host(name))
     let made = 0
     try {
       // mount.All of containerd: one upon the other, in order.
-      for (const call of calls) {
-        mountAt(call, this.#host(name))
+      for (const { call, mappings } of calls) {
+        if (mappings) mountMapped(call, mappings, this.#host(name), this.#host(`${containerId}/layers`))
+        else mountAt(call, this.#host(name))
         made++
       }
-      const last = calls.at(-1)
+      const last = calls.at(-1)?.call
       const readonlyBind = last !== undefined && (last.flags & MS_BIND) !== 0 && (last.flags & MS_RDONLY) !== 0
       this.#publish(name, { readonly: readonly || readonlyBind, recursive: false })
     } catch (error) {
@@ -139,7 +145,7 @@ export class Share {
     using from = openSource(source)
     if (this.withGuest) refuseForeign(from)
     const { devMajor, devMinor, ino, mountId } = fstat(from.number, source)
-    const key = JSON.stringify([devMajor, devMinor, ino, mountId, options.readonly, options.readonlyBelow ?? false, options.recursive, options.follow ?? false])
+    const key = JSON.stringify([devMajor, devMinor, ino, mountId, options.readonly, options.readonlyBelow ?? false, options.recursive, options.follow ?? false, options.idMappings])
     const bind = this.#binds.get(key) ?? { name: this.#makeBind(from, options), users: new Set() }
     this.#binds.set(key, bind)
     bind.users.add(containerId)
@@ -157,6 +163,10 @@ export class Share {
     const source = from.what
     using tree = new Fd(check('open_tree', source, sys.openTree(from.number, '',
       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (options.recursive ? AT_RECURSIVE : 0))), `tree of ${source}`)
+    if (options.idMappings) {
+      using namespace = makeUserNamespace(options.idMappings)
+      mapMountIds(tree, namespace, options.idMappings.recursive)
+    }
     const name = `${bindsName}/${this.#nextBind++}`
     makePoint(this.#host(name), (fstat(from.number, source).mode & S_IFMT) === S_IFDIR)
     try {

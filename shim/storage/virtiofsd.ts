@@ -43,6 +43,7 @@ export class Virtiofsd {
       pass: [listener.number],
       namespaces: CLONE_NEWPID,
       confinement: options.confined ? confinementOf(options) : undefined,
+      secureBits: SECBIT_NO_SETUID_FIXUP,
       journal: options.journal,
     })
     this.device = new Fd(connected.release(), connected.what)
@@ -72,6 +73,14 @@ function confinementOf({ share, source }: VirtiofsdOptions): Confinement {
   const parts: RootPart[] = [...program.map((path): RootPart => ({ at: path, from: path, use: 'execute' })), { at: shareAt, from: source, use: 'share' }]
   return { root: { parts, proc: true }, privileges: { uid: 0, gid: 0, groups: [], capabilities } }
 }
+
+/**
+ * include/uapi/linux/securebits.h. The daemon makes files as the user who asks for them, and the kernel would take its
+ * capabilities for that moment. The guest's kernel has judged already who may do what: root of a user namespace, who is no root
+ * to the host, may make files in directories of others (CAP_DAC_OVERRIDE). Nothing is given away: the daemon has these
+ * capabilities whenever it wants.
+ */
+const SECBIT_NO_SETUID_FIXUP = 1 << 2
 
 /** The two daemons there are, told apart by their path: the C one of QEMU up to 7.2, and the Rust crate. */
 type Implementation = 'qemu' | 'crate'

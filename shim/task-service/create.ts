@@ -33,6 +33,8 @@ import { hookState, type TaskContext } from './context.ts'
 interface GuestContainer {
   spec: Spec
   pid: PidNamespace
+  /** Whether it is in the pod's user namespace. */
+  podUsers: boolean
   /** Whether it has all devices of the guest. */
   guestDevices: boolean
   /** Block devices of the host that it has. */
@@ -134,13 +136,14 @@ function putIntoShare(sandbox: Sandbox, request: CreateTaskRequest, bundle: Bund
     hasMountsBelow: path => share.hasMountsBelow(path),
     sandboxSysctls: sandbox.identity.pod.sysctls,
     // Without a VM the host's memory is the container's, and inotify works.
-    guestPath: (source, destination) => hypervisor.ownKernel ? sandbox.volumes.take(request.id, source, destination) : undefined,
+    guestPath: (source, destination, idMappings) => hypervisor.ownKernel ? sandbox.volumes.take(request.id, source, destination, idMappings) : undefined,
     disks,
     ownKernel: hypervisor.ownKernel,
     dropped: what => log.info(`left out of the guest's spec: ${what}`, { container: request.id }),
   })
-  const complete = hypervisor.ownKernel ? withPodShm(rewritten, spec.linux?.namespaces ?? [], () => sandbox.volumes.takePodShm(request.id)) : rewritten
-  return { spec: withEtc(complete, Object.keys(sandbox.identity.pod.etc)), pid, disks, guestDevices: wantsGuestDevices(spec) }
+  const complete = hypervisor.ownKernel ? withPodShm(rewritten, spec.linux?.namespaces ?? [], () => sandbox.volumes.takePodShm(request.id, sandbox.identity.pod.idMappings)) : rewritten
+  const podUsers = sandbox.identity.pod.idMappings !== undefined && (spec.linux?.namespaces ?? []).some(({ type }) => type === 'user')
+  return { spec: withEtc(complete, Object.keys(sandbox.identity.pod.etc)), pid, podUsers, disks, guestDevices: wantsGuestDevices(spec) }
 }
 
 interface PluggedContainer extends GuestContainer {
@@ -148,7 +151,7 @@ interface PluggedContainer extends GuestContainer {
   terminal: boolean
 }
 
-async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Container, { spec, pid, guestDevices, pluggedIn, terminal }: PluggedContainer): Promise<void> {
+async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Container, { spec, pid, podUsers, guestDevices, pluggedIn, terminal }: PluggedContainer): Promise<void> {
   const { stdio } = container.init
   try {
     await Promise.all([
@@ -160,6 +163,7 @@ async function createInGuest(sandbox: Sandbox, agent: AgentClient, container: Co
         disks: pluggedIn,
         stdio: { ...stdio.streams, ...container.init.size, terminal },
         podPidNamespace: pid.of === 'pod',
+        podUserNamespace: podUsers,
         targetContainerId: pid.of === 'container' ? pid.id : '',
       }),
     ])

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { Bundle } from './bundle.ts'
+import { Bundle, type Change } from './bundle.ts'
 import { conformance } from './runtimes.ts'
 
 const files = { pid: 'pid', ipc: 'ipc', uts: 'uts', mount: 'mnt', network: 'net', user: 'user', cgroup: 'cgroup', time: 'time' } as const
@@ -121,6 +121,26 @@ conformance('namespaces', test => {
     expect(uid).toBe('0')
     expect(own).toBe(init)
   }, { except: { crun: 'an exec in its first moments now and then gives nothing' } })
+
+  test('joins a user namespace by its path, to which what is made for the container belongs', async runtime => {
+    const mapped = (path?: string): Change => spec => {
+      spec.linux.namespaces?.push(path === undefined ? { type: 'user' } : { type: 'user', path })
+      spec.linux.uidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }]
+      spec.linux.gidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }]
+    }
+    const ready = (bundle: Bundle): void => {
+      execFileSync('chown', ['-R', '100000:100000', bundle.rootfs])
+      execFileSync('chmod', ['711', bundle.directory])
+    }
+    await using first = new Bundle(runtime, ['sleep', '100'], mapped())
+    ready(first)
+    first.up()
+    const path = `/proc/${first.pid}/ns/user`
+    // /proc can be mounted only by who has the rights over the PID namespace.
+    await using second = new Bundle(runtime, ['sh', '-c', 'readlink /proc/self/ns/user; id -u; echo $$'], mapped(path))
+    ready(second)
+    expect(second.run().stdout).toBe(`${readlinkSync(path)}\n0\n1\n`)
+  })
 
   test('shifts the clocks of a time namespace', async runtime => {
     await using bundle = new Bundle(runtime, ['cat', '/proc/uptime'], spec => {

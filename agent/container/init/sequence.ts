@@ -44,7 +44,7 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   hideFromPeers()
   link.expect('go')
 
-  // 2. The namespaces that clone3 could not make. User first: the mapped root has the rights for the rest. [3]
+  // 2. The namespaces that clone3 could not make. [3]
   enterNamespaces(plan.namespaces, linux.timeOffsets)
   const early = plan.mapped ? openHostPaths(plan.rootPath, plan.mounts) : undefined
   if (plan.mapped) becomeMappedRoot()

@@ -5,6 +5,7 @@ import { SIGCHLD } from '../../../native/ts/constants/signal.ts'
 import { check, checked, SysError } from '../../../native/ts/errno.ts'
 import { Fd, open } from '../../../native/ts/fd.ts'
 import { ContainerProcess } from '../process.ts'
+import { cloneInUserNamespace } from './clone-in-user.ts'
 
 export interface CloneOptions {
   what: string
@@ -12,6 +13,8 @@ export interface CloneOptions {
   flags: number
   /** Borrowed: a pid namespace (or a pidfd of one in it) that the child is born in. */
   bornIn?: number | undefined
+  /** Borrowed: the user namespace that the child is born in, and that owns what `flags` makes. */
+  userNamespace?: number | undefined
   /** Borrowed: the cgroup v2 directory that the child is born in. */
   cgroupFd?: number | undefined
   /** The child's work: synchronous, ends in execve or _exit. */
@@ -23,6 +26,7 @@ export interface CloneOptions {
  * into the named one, clones and steps back: no second fork, and the child stays ours to reap.
  */
 export function cloneProcess(options: CloneOptions): ContainerProcess {
+  if (options.userNamespace !== undefined) return cloneInUserNamespace(options, options.userNamespace)
   if (options.bornIn === undefined) return clone(options)
   using home = open('/proc/self/ns/pid_for_children', O_RDONLY)
   check('setns', `pid namespace for ${options.what}`, sys.setns(options.bornIn, CLONE_NEWPID))

@@ -22,14 +22,16 @@ export interface NamespacePlan {
   lateFlags: number
   /** The pid namespace to be born in: setns(2) moves only children there, so the parent steps in around clone3. */
   bornIn: Joined | undefined
+  /** The user namespace to be born in: those that are made must belong to it. */
+  user: Joined | undefined
   /** Joined by init, in this order. */
   joined: Joined[]
   /** Every type that is not the runtime's own. */
   separate: ReadonlySet<NamespaceType>
 }
 
-/** User first: it gives the rights to join the others. Mount last: it takes the runtime's files out of sight. */
-const joinOrder: readonly NamespaceType[] = ['user', 'ipc', 'uts', 'network', 'cgroup', 'time', 'mount']
+/** Mount last: it takes the runtime's files out of sight. */
+const joinOrder: readonly NamespaceType[] = ['ipc', 'uts', 'network', 'cgroup', 'time', 'mount']
 
 /**
  * Sorts the namespaces of the spec into new and joined ones, and opens the latter; `overrides` are paths
@@ -47,7 +49,7 @@ export function planNamespaces(namespaces: readonly LinuxNamespace[], overrides:
   const flags = fresh.reduce((all, flag) => all | flag, 0)
   const opened: Joined[] = []
   try {
-    for (const type of ['pid', ...joinOrder] as const) {
+    for (const type of ['pid', 'user', ...joinOrder] as const) {
       const path = paths.get(type)
       if (path) opened.push({ type, path, fd: open(path, O_RDONLY) })
     }
@@ -59,12 +61,14 @@ export function planNamespaces(namespaces: readonly LinuxNamespace[], overrides:
     cloneFlags: flags & ~late,
     lateFlags: flags & late,
     bornIn: opened.find(({ type }) => type === 'pid'),
-    joined: opened.filter(({ type }) => type !== 'pid'),
+    user: opened.find(({ type }) => type === 'user'),
+    joined: opened.filter(({ type }) => type !== 'pid' && type !== 'user'),
     separate: new Set(paths.keys()),
   }
 }
 
 export function closePlan(plan: NamespacePlan): void {
   plan.bornIn?.fd.close()
+  plan.user?.fd.close()
   for (const { fd } of plan.joined) fd.close()
 }

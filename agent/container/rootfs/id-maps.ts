@@ -34,8 +34,7 @@ export function openIdMaps(plans: readonly MountPlan[], linux: Linux, namespaces
 function namespaceFor(plan: MountPlan, { uidMappings = [], gidMappings = [] }: Linux, namespaces: NamespacePlan, made: Map<string, Fd>): Fd {
   const mappings = plan.idMapping?.mappings ?? (uidMappings.length > 0 ? { uids: uidMappings, gids: gidMappings } : undefined)
   if (mappings) return namespaceOf(mappings, made)
-  const joined = namespaces.joined.find(({ type }) => type === 'user')
-  if (joined) return joined.fd
+  if (namespaces.user) return namespaces.user.fd
   throw new Fault(`mount ${plan.destination}: its ids are to be mapped, but neither it nor the container has a mapping`, { fix: 'give the mount uidMappings and gidMappings' })
 }
 

@@ -8,7 +8,11 @@ export interface LinuxResources {
   cpuset_cpus?: string; hugepage_limits?: { page_size: string; limit: number }[]; unified?: Record<string, string>
 }
 /** Names of CRI's NamespaceMode; left out: POD. */
-export interface NamespaceOptions { network?: 'NODE'; pid?: 'POD' | 'CONTAINER' | 'NODE' | 'TARGET'; ipc?: 'NODE'; target_id?: string }
+export interface NamespaceOptions { network?: 'NODE'; pid?: 'POD' | 'CONTAINER' | 'NODE' | 'TARGET'; ipc?: 'NODE'; target_id?: string; userns_options?: UserNamespace }
+export interface IdMapping { container_id: number; host_id: number; length: number }
+export interface UserNamespace { mode: 'POD'; uids: IdMapping[]; gids: IdMapping[] }
+export interface CriMount { container_path: string; host_path: string; readonly?: boolean; uidMappings?: IdMapping[]; gidMappings?: IdMapping[] }
+export interface ContainerSecurityContext { namespace_options: NamespaceOptions; capabilities?: { add_capabilities: string[] }; run_as_user?: { value: number }; supplemental_groups?: number[] }
 export interface PodSandboxConfig {
   metadata: { name: string; uid: string; namespace: string; attempt: number }
   hostname?: string
@@ -23,7 +27,8 @@ export interface ContainerConfig {
   command?: string[]
   args?: string[]
   log_path?: string
-  linux?: { resources?: LinuxResources; security_context?: { namespace_options: NamespaceOptions } }
+  mounts?: CriMount[]
+  linux?: { resources?: LinuxResources; security_context?: ContainerSecurityContext }
 }
 interface Value { value: string }
 interface Cpu { usage_core_nano_seconds: Value | null; usage_nano_cores: Value | null }

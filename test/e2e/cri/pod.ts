@@ -1,6 +1,6 @@
 /** A pod made over CRI, and its containers. */
 import { randomBytes } from 'node:crypto'
-import type { ContainerConfig, CriClient, LinuxResources, NamespaceOptions, PodSandboxConfig } from './client.ts'
+import type { ContainerConfig, ContainerSecurityContext, CriClient, CriMount, LinuxResources, NamespaceOptions, PodSandboxConfig } from './client.ts'
 
 export const podImage = 'docker.io/library/busybox:latest'
 
@@ -18,6 +18,9 @@ export interface PodOptions {
   /** Begins the pod's name: what is left of a test can be found by it. */
   prefix?: string
 }
+
+/** What containers of few tests have. */
+export interface ContainerOptions { mounts?: CriMount[]; security?: Omit<ContainerSecurityContext, 'namespace_options'> }
 
 export class Pod {
   #containers = 0
@@ -44,10 +47,10 @@ export class Pod {
   }
 
   /** CreateContainer and StartContainer; gives the container's id. */
-  async start(command: string[], resources?: LinuxResources, namespaces = this.config.linux?.security_context?.namespace_options): Promise<string> {
+  async start(command: string[], resources?: LinuxResources, namespaces = this.config.linux?.security_context?.namespace_options, more: ContainerOptions = {}): Promise<string> {
     const config: ContainerConfig = {
-      metadata: { name: `c${++this.#containers}`, attempt: 0 }, image: { image: podImage }, command,
-      linux: { ...(resources ? { resources } : {}), ...(namespaces ? { security_context: { namespace_options: namespaces } } : {}) },
+      metadata: { name: `c${++this.#containers}`, attempt: 0 }, image: { image: podImage }, command, ...(more.mounts ? { mounts: more.mounts } : {}),
+      linux: { ...(resources ? { resources } : {}), ...(namespaces ? { security_context: { ...more.security, namespace_options: namespaces } } : {}) },
     }
     const { container_id } = await this.cri.call('CreateContainer', { pod_sandbox_id: this.id, config, sandbox_config: this.config })
     await this.cri.call('StartContainer', { container_id })
