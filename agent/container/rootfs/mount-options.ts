@@ -54,7 +54,8 @@ const attributeOptions: Readonly<Record<string, Attributes>> = {
   noatime: { set: MOUNT_ATTR_NOATIME, clear: MOUNT_ATTR__ATIME },
   strictatime: { set: MOUNT_ATTR_STRICTATIME, clear: MOUNT_ATTR__ATIME },
   atime: { set: MOUNT_ATTR_RELATIME, clear: MOUNT_ATTR__ATIME },
-  norelatime: { set: MOUNT_ATTR_STRICTATIME, clear: MOUNT_ATTR__ATIME },
+  // As mount(8) has it: without any mode the kernel's default is relatime again.
+  norelatime: { set: 0, clear: 0 },
   nostrictatime: { set: MOUNT_ATTR_RELATIME, clear: MOUNT_ATTR__ATIME },
   defaults: { set: 0, clear: 0 },
 }
