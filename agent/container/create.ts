@@ -28,6 +28,7 @@ import { mountOf, unmountRoot } from './rootfs/inherited-root.ts'
 import { planMount } from './rootfs/mount-options.ts'
 import { checkSysctls } from './rootfs/sysctl.ts'
 import { type CompiledFilter, filterOf } from './seccomp/filter.ts'
+import { requireListener } from './seccomp/listener.ts'
 
 /**
  * Creates a container: everything but the user's program (runtime.md#create). Takes ownership of the
@@ -48,6 +49,7 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
   refuseUnsupported(options.spec)
   const cgroup = openCgroup(options.spec.linux?.cgroupsPath || options.cgroupPath)
   const seccomp = await filterOf(options.spec, warn)
+  if (seccomp?.asks) requireListener(options.spec.linux?.seccomp?.listenerPath ?? '')
   const plan = planInit(options, cgroup, seccomp, warn)
   try {
     ownPipes(options.io, plan.process.user, options.spec.linux ?? {})

@@ -1,5 +1,8 @@
+import * as sys from 'native:sys'
+import { check } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import type { Owner } from '../../native/ts/owner.ts'
+import { cpusOf } from '../../protocol/oci/cpu-list.ts'
 import type { Process } from '../../protocol/oci/process.ts'
 import type { Container } from './container.ts'
 import { planCapabilities } from './init/capabilities.ts'
@@ -14,6 +17,7 @@ import { owning } from './owning.ts'
 import type { ContainerProcess } from './process.ts'
 import { refuseLabels } from './refuse.ts'
 import type { CompiledFilter } from './seccomp/filter.ts'
+import { filterHolder } from './filter-holder.ts'
 
 /** Runs one more process in the container; see Container.exec. */
 export async function execProcess(container: Container, process: Process, io: ProcessIo): Promise<ContainerProcess> {
@@ -33,7 +37,9 @@ async function exec(container: Container, process: Process, io: ProcessIo, owner
   const ends = socketPair()
   using initEnd = ends.init
   const link = owner.own('exec dialogue', new InitLink(ends.parent))
-  using cgroupFd = container.cgroup.openForClone(container.init.pid)
+  // An affinity that it has before it is in the cgroup can be had only outside of it.
+  const { initial } = affinityOf(container, process)
+  using cgroupFd = initial ? undefined : container.cgroup.openForClone(container.init.pid)
   // Born in its cgroup, the process has nothing to wait for.
   if (cgroupFd) link.tell({ type: 'go' })
   const child = cloneProcess({
@@ -50,13 +56,20 @@ async function exec(container: Container, process: Process, io: ProcessIo, owner
   owner.defer(`process of ${container.id}`, () => child.destroy())
   initEnd.close()
   if (!cgroupFd) {
-    container.cgroup.enter(child.pid)
+    if (initial) check('sched_setaffinity', `CPUs ${initial.join(',')}`, sys.schedSetaffinity(child.pid, initial))
+    container.cgroup.enter(child.pid, container.init.pid)
     link.tell({ type: 'go' })
   }
   if (io.terminal) child.giveTerminal(await link.expect('terminal'))
-  await link.expectEnd()
+  await link.expectEnd(filterHolder(container, child, status))
   link.close()
   return child
+}
+
+/** The process's own, else the container's (config.md#linux-process, execCPUAffinity). */
+function affinityOf({ spec }: Container, process: Process): { initial: number[] | undefined; final: number[] | undefined } {
+  const { initial, final } = process.execCPUAffinity ?? spec.process?.execCPUAffinity ?? {}
+  return { initial: cpusOf(initial), final: cpusOf(final) }
 }
 
 function planExec(container: Container, process: Process, io: ProcessIo, seccomp: CompiledFilter | undefined): ExecPlan {
@@ -66,6 +79,7 @@ function planExec(container: Container, process: Process, io: ProcessIo, seccomp
     id: container.id, process, io, pass: [],
     capabilities: planCapabilities(process.capabilities, container.warn),
     seccomp,
+    affinity: affinityOf(container, process).final,
     mapped: types.has('user'),
     initPidfd: init.pidfd.number,
     namespaceFlags: [...types].reduce((flags, type) => flags | namespaceTypes[type].flag, 0),

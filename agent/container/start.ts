@@ -1,5 +1,6 @@
 import { Fault, story } from '../../native/ts/fault.ts'
 import type { Container } from './container.ts'
+import { filterHolder } from './filter-holder.ts'
 import { hookState } from './hooks/state.ts'
 import { runHooks } from './hooks/run.ts'
 
@@ -12,7 +13,7 @@ export async function startContainer(container: Container): Promise<void> {
   if (!taken) throw new Fault(`container ${container.id} is not waiting for its start`, { fix: 'create it first' })
   using link = taken
   link.tell({ type: 'start' })
-  await link.expectEnd()
+  await link.expectEnd(filterHolder(container, container.init, 'created'))
   const hooks = container.spec.hooks?.poststart ?? []
   if (hooks.length === 0) return
   const { id, bundle, spec } = container

@@ -1,4 +1,5 @@
 import { absolutePath, both, type Check, distinct, flag, int64, list, matching, needed, oneOf, type Place, type Problems, record, show, text, uint32, uint64, whole } from './check.ts'
+import { isCpuList } from './cpu-list.ts'
 
 /** What to run in a container, and as whom (config.md#process). */
 export interface Process {
@@ -70,7 +71,7 @@ export interface IoPriority {
   priority: number
 }
 
-/** CPU lists for an exec: while it joins the cgroup, and afterwards. */
+/** CPU lists for an exec: before it is in the cgroup, and in it. Init's own are never changed (config.md#linux-process). */
 export interface CpuAffinity {
   initial?: string
   final?: string
@@ -102,7 +103,9 @@ const rlimit = record<Rlimit>(() => ({
   if (limit.soft > limit.hard) problems.report({ holder: place, key: 'soft' }, `${limit.soft}; must not be above hard, which is ${limit.hard}`, 'setrlimit(2)')
 })
 
-const cpuList = matching(/^\s*$|^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$/, 'a list of CPUs such as 0-3,7')
+const cpuList = both(matching(/^\s*$|^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$/, 'a list of CPUs such as 0-3,7'), (value, place, problems) => {
+  if (!isCpuList(value as string)) problems.report(place, `${show(value)}; must be a list of CPUs that a machine can have`) // the pattern took strings only
+})
 
 function judgeProcess(process: Process, place: Place, problems: Problems): void {
   const { args, scheduler } = process
@@ -111,9 +114,15 @@ function judgeProcess(process: Process, place: Place, problems: Problems): void 
   } else if (args[0] === '') {
     problems.report({ holder: { holder: place, key: 'args' }, key: 0 }, 'an empty string; give the program to run', 'config.md#process')
   }
-  if (scheduler?.nice !== undefined && (scheduler.nice < -20 || scheduler.nice > 19)) {
-    problems.report({ holder: { holder: place, key: 'scheduler' }, key: 'nice' }, `${show(scheduler.nice)}; must be from -20 to 19`, 'sched(7)')
-  }
+  if (scheduler) judgeScheduler(scheduler, { holder: place, key: 'scheduler' }, problems)
+}
+
+/** The kernel would ignore what does not belong to the policy, or take it for something else. */
+function judgeScheduler({ policy, nice, priority, runtime, deadline, period }: Scheduler, place: Place, problems: Problems): void {
+  const report = (key: string, what: string) => problems.report({ holder: place, key }, what, 'config.md#linux-process')
+  if (nice !== undefined && (nice < -20 || nice > 19)) report('nice', `${nice}; must be from -20 to 19`)
+  if (priority && policy !== 'SCHED_FIFO' && policy !== 'SCHED_RR') report('priority', `given with ${policy}; only SCHED_FIFO and SCHED_RR take one`)
+  if (policy !== 'SCHED_DEADLINE' && (runtime || deadline || period)) report('runtime', `runtime, deadline or period given with ${policy}; only SCHED_DEADLINE takes them`)
 }
 
 /** Checks `process` of a spec, or the process of an exec (config.md#process). */

@@ -5,6 +5,7 @@ import { rewriteDevices, rewriteResources } from './devices.ts'
 import { guestHooks } from './hooks.ts'
 import { type BindSources, rewriteMounts } from './mounts.ts'
 import { rewriteNamespaces, withHostNamespaces } from './namespaces.ts'
+import { guestSeccomp } from './seccomp.ts'
 import { containerSysctls } from './sysctl.ts'
 
 export interface GuestSpecOptions extends BindSources {
@@ -33,9 +34,10 @@ export function guestSpec(spec: Spec, options: GuestSpecOptions): Spec {
   if (!spec.process) throw new Fault('config.json has no process')
   if (!spec.root) throw new Fault('config.json has no root')
   const { hooks: _hostHooks, linux, process, ...rest } = spec
-  const { apparmorProfile, selinuxLabel } = process
+  const { apparmorProfile, selinuxLabel, execCPUAffinity } = process
   if (apparmorProfile) options.dropped(`AppArmor profile ${apparmorProfile}: the guest has no AppArmor`)
   if (selinuxLabel) options.dropped(`SELinux label ${selinuxLabel}: the guest has no SELinux`)
+  if (execCPUAffinity) options.dropped('CPUs of further processes: they name the host\'s')
   const hooks = guestHooks(spec.hooks)
   return {
     ...rest,
@@ -47,20 +49,21 @@ export function guestSpec(spec: Spec, options: GuestSpecOptions): Spec {
   }
 }
 
-/** A process without the labels of LSMs, which the guest's kernel does not have. */
-export function guestProcess<P extends { apparmorProfile?: unknown; selinuxLabel?: unknown }>(process: P): Omit<P, 'apparmorProfile' | 'selinuxLabel'> {
-  const { apparmorProfile: _apparmor, selinuxLabel: _selinux, ...rest } = process
+/** A process without the labels of LSMs, which the guest's kernel does not have, and without CPUs of the host, which it does not know. */
+export function guestProcess<P extends { apparmorProfile?: unknown; selinuxLabel?: unknown; execCPUAffinity?: unknown }>(process: P): Omit<P, 'apparmorProfile' | 'selinuxLabel' | 'execCPUAffinity'> {
+  const { apparmorProfile: _apparmor, selinuxLabel: _selinux, execCPUAffinity: _cpus, ...rest } = process
   return rest
 }
 
 function rewriteLinux(linux: NonNullable<Spec['linux']>, { disks, dropped, ownKernel = true, sandboxSysctls = {} }: GuestSpecOptions): NonNullable<Spec['linux']> {
-  const { cgroupsPath: _hostCgroup, mountLabel, intelRdt, resources, devices: _hostDevices, namespaces, sysctl, ...rest } = linux
+  const { cgroupsPath: _hostCgroup, mountLabel, intelRdt, resources, devices: _hostDevices, namespaces, seccomp, sysctl, ...rest } = linux
   if (mountLabel) dropped(`SELinux mount label ${mountLabel}: the guest has no SELinux`)
   if (intelRdt) dropped('Intel RDT settings: they name a host resource')
   const rewritten = rewriteNamespaces(namespaces ?? [])
   return {
     ...rest,
     namespaces: ownKernel ? rewritten : withHostNamespaces(rewritten, namespaces ?? []),
+    ...(seccomp ? { seccomp: ownKernel ? guestSeccomp(seccomp) : seccomp } : {}),
     ...(sysctl ? { sysctl: containerSysctls(sysctl, sandboxSysctls) } : {}),
     devices: rewriteDevices(linux, disks, dropped),
     ...(resources ? { resources: rewriteResources(resources, dropped, disks) } : {}),

@@ -43,7 +43,8 @@ export interface Cgroup {
    * container has put that process in. undefined: the process is put in by enter().
    */
   openForClone(peer?: number): Fd | undefined
-  enter(pid: number): void
+  /** Puts a process in, beside `peer` as openForClone does. */
+  enter(pid: number, peer?: number): void
   /** Resolves when every process is frozen (thawed). */
   freeze(): Promise<void>
   thaw(): Promise<void>

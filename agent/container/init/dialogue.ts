@@ -13,9 +13,11 @@
  *     │  ◀───────────────────────── created ─── │
  *     ┊                                         ┊ (here a caller of `create` has its answer)
  *     │  ── start ─────────────────────────────▶│ startContainer hooks, seccomp, capabilities, execve
+ *     │  ◀────────────────────── filter, fd ─── │ only with a filter that asks an agent (seccomp/notify.ts)
+ *     │  ── filter-held ───────────────────────▶│
  *     │  ◀──────────────────── end of file ──── │ execve closed the socket: it runs
  *
- * A process of an exec has a shorter one: `go`, `terminal` if it has one, end of file. Where init has nothing to wait
+ * A process of an exec has a shorter one: `go`, `terminal` if it has one, `filter` and `filter-held`, end of file. Where init has nothing to wait
  * for (cgroup v2, no ids to map), `go` lies in the socket before it is cloned.
  *
  * At any point init may say `failed` instead, with the whole error, and end; or end without a word.
@@ -30,11 +32,13 @@ import { Fd } from '../../../native/ts/fd.ts'
 import { whenReadable } from '../../../native/ts/readiness.ts'
 import { fromWire, type WireError } from './wire-error.ts'
 
-export type ParentMessage = { type: 'go' } | { type: 'hooks-done' } | { type: 'start' }
+export type ParentMessage = { type: 'go' } | { type: 'hooks-done' } | { type: 'start' } | { type: 'filter-held' }
 export type InitMessage =
   | { type: 'mounted' }
   | { type: 'terminal' }
   | { type: 'created' }
+  /** `fd`: the descriptor's number in init. */
+  | { type: 'filter'; fd: number }
   | { type: 'failed'; error: WireError }
 
 /** One message at the most: errors are cut to fit (wire-error.ts). */
@@ -77,10 +81,22 @@ export class ParentLink {
     check('send', `${message.type} to the parent`, sent)
   }
 
+  /** Gives the parent the descriptor of a filter that is in force: by write(2) and read(2) alone, which it allows in all likelihood. */
+  offerFilter(fd: number): void {
+    const message: InitMessage = { type: 'filter', fd }
+    const bytes = sys.utf8Encode(JSON.stringify(message))
+    check('write', 'filter to the parent', sys.write(this.fd, bytes, 0, bytes.length))
+    this.#expect('filter-held', buffer => sys.read(this.fd, buffer, 0, buffer.length))
+  }
+
   /** Waits for one message. A parent that is gone ends the wait with an error: an orphaned init must not live on. */
   expect(type: ParentMessage['type']): void {
+    this.#expect(type, buffer => sys.recv(this.fd, buffer, 0, buffer.length, 0))
+  }
+
+  #expect(type: ParentMessage['type'], receive: (buffer: Uint8Array) => number): void {
     const buffer = new Uint8Array(256)
-    const got = check('recv', `${type} from the parent`, sys.recv(this.fd, buffer, 0, buffer.length, 0))
+    const got = check('recv', `${type} from the parent`, receive(buffer))
     if (got === 0) throw new Fault(`expected ${type} from the parent, received end of file`)
     const message = parse(buffer.subarray(0, got))
     if (message.type !== type) throw new Fault(`expected ${type} from the parent, received ${String(message.type)}`)
@@ -108,11 +124,19 @@ export class InitLink {
     throw new Fault(`expected ${type} from init, received ${message.type}`)
   }
 
-  /** Waits until execve closes init's end. Throws init's own error when it did not come to that. */
-  async expectEnd(): Promise<void> {
+  /**
+   * Waits until execve closes init's end; `holdFilter` takes hold of the descriptor of a filter that comes before (its
+   * number in init). Throws what it throws, and init's own error when it did not come to execve.
+   */
+  async expectEnd(holdFilter?: (fd: number) => void): Promise<void> {
     const { message, passed } = await this.#receive()
     passed?.close()
     if (message === undefined) return
+    if (message.type === 'filter' && holdFilter) {
+      holdFilter(message.fd)
+      this.tell({ type: 'filter-held' })
+      return this.expectEnd()
+    }
     if (message.type === 'failed') throw fromWire(message.error)
     throw new Fault(`expected end of file from init, received ${message.type}`)
   }

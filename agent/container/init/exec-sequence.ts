@@ -6,7 +6,7 @@ import { chrootInto } from '../rootfs/inherited-root.ts'
 import { Root } from '../rootfs/root.ts'
 import { closeAllBut } from './descriptors.ts'
 import type { ParentLink } from './dialogue.ts'
-import { applyPersonality, applyPriorities } from './limits.ts'
+import { applyOomScore, applyPersonality } from './limits.ts'
 import type { LinuxPersonality } from '../../../protocol/oci/linux.ts'
 import type { ProcessPlan } from './plan.ts'
 import { becomeMappedRoot, becomeProgram, hideFromPeers, joinSession, prepareProcess } from './process-steps.ts'
@@ -34,7 +34,7 @@ export function runExec(plan: ExecPlan, link: ParentLink): never {
   link.expect('go')
 
   // While /proc is the runtime's own: the workload could have put anything over the container's.
-  applyPriorities(process)
+  applyOomScore(process)
 
   // All namespaces at once (setns(2) on a pidfd): no moment in which we are in half of them, and no path that a process
   // of the container could have changed. The root becomes the container's with its mount namespace, or is looked up first.
@@ -53,5 +53,5 @@ export function runExec(plan: ExecPlan, link: ParentLink): never {
   }
   applyPersonality(plan.personality)
   const ready = prepareProcess(plan, link, terminal && [terminal.slave.number, terminal.slave.number, terminal.slave.number], undefined)
-  return becomeProgram(plan, ready)
+  return becomeProgram(plan, ready, link)
 }

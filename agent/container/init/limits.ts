@@ -11,10 +11,17 @@ import { writeKernelFile } from '../../../native/ts/file.ts'
 import type { LinuxPersonality } from '../../../protocol/oci/linux.ts'
 import type { Process, Rlimit, Scheduler } from '../../../protocol/oci/process.ts'
 
-/** Scheduling, I/O priority and OOM score: what init does to itself while /proc is still the runtime's. */
-export function applyPriorities(process: Process): void {
-  // An unset score is inherited, like every other property of a child.
+/** While /proc is still the runtime's. An unset score is inherited, like every other property of a child. */
+export function applyOomScore(process: Process): void {
   if (process.oomScoreAdj !== undefined) writeKernelFile('/proc/self/oom_score_adj', `${process.oomScoreAdj}`)
+}
+
+/**
+ * CPU affinity, scheduling and I/O priority. Late, as the runtime's own steps are not to run under them: a deadline task may
+ * not even fork (sched(7)); before the user changes, as most take CAP_SYS_NICE.
+ */
+export function applyScheduling(process: Process, affinity: readonly number[] | undefined): void {
+  if (affinity) check('sched_setaffinity', `CPUs ${affinity.join(',')}`, sys.schedSetaffinity(0, [...affinity]))
   if (process.scheduler) applyScheduler(process.scheduler)
   if (process.ioPriority) {
     const { class: name, priority } = process.ioPriority

@@ -7,7 +7,7 @@ import { applyCapabilities } from './capabilities.ts'
 import { placeDescriptors } from './descriptors.ts'
 import type { ParentLink } from './dialogue.ts'
 import { becomeUser } from './identity.ts'
-import { applyRlimits } from './limits.ts'
+import { applyRlimits, applyScheduling } from './limits.ts'
 import type { ProcessPlan } from './plan.ts'
 import { execute, findProgram, withHome } from './program.ts'
 import { controlTerminal } from './terminal.ts'
@@ -47,8 +47,8 @@ export function joinSession(id: string): void {
 
 /**
  * Descriptors, directory, limits, user and program. `stdio`: descriptors to use in place of the plan's (a terminal).
- * The order: descriptors first, since limits may forbid more; limits before the user, as raising them takes
- * CAP_SYS_RESOURCE; the directory as the user would be refused what root may enter, so it is tried as both.
+ * The order: descriptors first, since limits may forbid more; limits and scheduling before the user, as they take
+ * CAP_SYS_RESOURCE and CAP_SYS_NICE; the directory as the user would be refused what root may enter, so it is tried as both.
  */
 export function prepareProcess(plan: ProcessPlan, link: ParentLink, stdio: number[] | undefined, listener: number | undefined): ReadyProcess {
   const { process } = plan
@@ -59,6 +59,7 @@ export function prepareProcess(plan: ProcessPlan, link: ParentLink, stdio: numbe
   const early = sys.chdir(process.cwd)
   const env = withHome(process.env ?? [], process.user.uid)
   applyRlimits(process.rlimits ?? [])
+  applyScheduling(process, plan.affinity)
   becomeUser(process.user, plan.capabilities)
   if (early < 0) check('chdir', `${process.cwd} (process.cwd)`, sys.chdir(process.cwd))
   checkDirectory(process.cwd)
@@ -77,15 +78,17 @@ function checkDirectory(wanted: string): void {
  * The last steps, in an order that depends on the filter: without no_new_privs loading it takes
  * CAP_SYS_ADMIN, so it comes before the capabilities go; with it, the filter need only allow execve.
  */
-export function becomeProgram(plan: ProcessPlan, ready: ReadyProcess): never {
+export function becomeProgram(plan: ProcessPlan, ready: ReadyProcess, link: ParentLink): never {
   const { noNewPrivileges = false, args = [] } = plan.process
   if (noNewPrivileges) check('prctl', 'PR_SET_NO_NEW_PRIVS', sys.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-  else loadFilter(plan)
+  else loadFilter(plan, link)
   applyCapabilities(plan.capabilities)
-  if (noNewPrivileges) loadFilter(plan)
+  if (noNewPrivileges) loadFilter(plan, link)
   return execute(ready.path, args, ready.env)
 }
 
-function loadFilter(plan: ProcessPlan): void {
-  if (plan.seccomp) check('seccomp', 'SECCOMP_SET_MODE_FILTER', sys.seccompSetModeFilter(plan.seccomp.program, plan.seccomp.flags))
+function loadFilter({ seccomp }: ProcessPlan, link: ParentLink): void {
+  if (!seccomp) return
+  const loaded = check('seccomp', 'SECCOMP_SET_MODE_FILTER', sys.seccompSetModeFilter(seccomp.program, seccomp.flags))
+  if (seccomp.asks) link.offerFilter(loaded)
 }

@@ -66,7 +66,7 @@ function run(): 'executed' | 'failed' {
     io: { terminal: false, stdin: fd('stdin'), stdout: fd('stdout'), stderr: fd('stderr') },
     namespaces: planNamespaces(spec.linux?.namespaces ?? []), mounts: (spec.mounts ?? []).map(mount => planMount(mount, '/bundle')), cgroupMounts: [],
     capabilities: planCapabilities(spec.process?.capabilities, () => undefined),
-    seccomp: { program: new Uint8Array(8), flags: 0 }, startListener: undefined, parentHooks: false, mapped: false,
+    seccomp: { program: new Uint8Array(8), flags: 0, asks: false }, startListener: undefined, parentHooks: false, mapped: false,
   }
   const link = new ParentLink(fake.install({ what: 'link', position: 0 }))
   // Planning is the parent's work; the child's begins here.

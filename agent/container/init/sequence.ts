@@ -20,7 +20,7 @@ import { writeSysctls } from '../rootfs/sysctl.ts'
 import { closeAllBut } from './descriptors.ts'
 import type { ParentLink } from './dialogue.ts'
 import { awaitStart } from './gate.ts'
-import { applyPersonality, applyPriorities } from './limits.ts'
+import { applyOomScore, applyPersonality } from './limits.ts'
 import type { InitPlan } from './plan.ts'
 import { bindConsole, openTerminal } from './terminal.ts'
 import { becomeMappedRoot, becomeProgram, hideFromPeers, joinSession, prepareProcess } from './process-steps.ts'
@@ -51,7 +51,7 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   joinSession(plan.id)
 
   // 3. What is written below /proc is written now, while /proc is the runtime's and not the container's.
-  applyPriorities(process)
+  applyOomScore(process)
   if (plan.namespaces.cloneFlags & CLONE_NEWNET) raiseLoopback()
   if (spec.hostname) check('sethostname', spec.hostname, sys.sethostname(spec.hostname))
   if (spec.domainname) check('setdomainname', spec.domainname, sys.setdomainname(spec.domainname))
@@ -108,7 +108,7 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   // 11. Created; now the user's start. [6–8] startContainer hooks run as the process will, in its root. [9]
   awaitStart(link, ready.listener)
   runHooksInInit('startContainer', hooks.startContainer ?? [], state('created'))
-  return becomeProgram(plan, ready)
+  return becomeProgram(plan, ready, link)
 }
 
 function heldDescriptors(plan: InitPlan, link: ParentLink): number[] {

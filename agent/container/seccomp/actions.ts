@@ -1,4 +1,3 @@
-import { Fault } from '../../../native/ts/fault.ts'
 import { E } from '../../../native/ts/errno.ts'
 import type { SeccompAction } from '../../../protocol/oci/seccomp.ts'
 
@@ -20,9 +19,6 @@ export const errnoNoSys = returns.SCMP_ACT_ERRNO | E.ENOSYS
 
 /** The value to return for an action; `errnoRet` absent means EPERM (config-linux.md#seccomp). */
 export function returnOf(action: SeccompAction, errnoRet: number | undefined): number {
-  if (action === 'SCMP_ACT_NOTIFY') {
-    throw new Fault('linux.seccomp: SCMP_ACT_NOTIFY is not supported', { fix: 'answer the calls with SCMP_ACT_ERRNO' })
-  }
   const value = returns[action]
   return action === 'SCMP_ACT_ERRNO' || action === 'SCMP_ACT_TRACE' ? value | (errnoRet ?? E.EPERM) : value
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { seccompOperators, type LinuxSeccomp, type LinuxSeccompArg, type SeccompOperator } from '../../../protocol/oci/seccomp.ts'
+import { seccompOperators, type LinuxSeccomp, type LinuxSeccompArg, type LinuxSyscall, type SeccompOperator } from '../../../protocol/oci/seccomp.ts'
 import { architectures, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, numbersOf, X32_SYSCALL_BIT } from './architectures.ts'
 import { compileFilter } from './compile.ts'
 import { runFilter } from './testing/run-filter.ts'
@@ -13,6 +13,8 @@ const EPERM = errno(1)
 
 const [amd64, x32, i386] = architectures.map(numbersOf)
 const all = ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32']
+
+const asking = (...names: string[]): LinuxSyscall => ({ names, action: 'SCMP_ACT_NOTIFY' })
 
 function judge(filter: LinuxSeccomp) {
   const { program } = compileFilter(filter, () => undefined)
@@ -141,9 +143,27 @@ describe('a compiled filter', () => {
   })
 
   it('refuses what it cannot give', () => {
-    expect(() => compileFilter({ defaultAction: 'SCMP_ACT_NOTIFY' }, () => undefined)).toThrow(/SCMP_ACT_NOTIFY is not supported/)
-    expect(() => compileFilter({ defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/x' }, () => undefined)).toThrow(/listenerPath/)
+    expect(() => compileFilter({ defaultAction: 'SCMP_ACT_NOTIFY', listenerPath: '/x' }, () => undefined)).toThrow(/SCMP_ACT_NOTIFY cannot be the default/)
+    expect(() => compileFilter({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [asking('mkdir')] }, () => undefined)).toThrow(/without listenerPath/)
+    expect(() => compileFilter({ defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/x', syscalls: [asking('mkdir', 'write')] }, () => undefined)).toThrow(/write/)
     expect(() => compileFilter({ defaultAction: 'SCMP_ACT_ALLOW', flags: ['SECCOMP_FILTER_FLAG_NEW'] }, () => undefined)).toThrow(/FLAG_NEW/)
+  })
+})
+
+describe('a filter that asks an agent', () => {
+  const flagsOf = (flags: string[], syscalls: LinuxSyscall[]) => compileFilter({ defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/x', flags, syscalls }, () => undefined)
+  const bits = { TSYNC: 1, LOG: 2, NEW_LISTENER: 8, WAIT_KILLABLE_RECV: 32 } // include/uapi/linux/seccomp.h
+
+  it('is loaded for its descriptor, and answers with a question', () => {
+    const { program, flags, asks } = flagsOf([], [asking('mkdir')])
+    expect([flags, asks]).toEqual([bits.NEW_LISTENER, true])
+    expect(runFilter(program, { nr: amd64?.get('mkdir') ?? -2, arch: AUDIT_ARCH_X86_64, args: [] })).toBe(0x7fc00000)
+  })
+
+  it('does without the flags that the kernel does not take together', () => {
+    const names = ['TSYNC', 'LOG', 'WAIT_KILLABLE_RECV'].map(name => `SECCOMP_FILTER_FLAG_${name}`)
+    expect(flagsOf(names, [asking('mkdir')]).flags).toBe(bits.LOG | bits.NEW_LISTENER | bits.WAIT_KILLABLE_RECV)
+    expect(flagsOf(names, []).flags).toBe(bits.TSYNC | bits.LOG)
   })
 })
 

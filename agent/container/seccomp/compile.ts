@@ -5,7 +5,7 @@
  * first. Numbers form ranges that return the same, so a profile of 350 names is some 100 leaves.
  */
 import {
-  SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_TSYNC,
+  SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 } from '../../../native/ts/constants/prctl.ts'
 import { Fault } from '../../../native/ts/fault.ts'
 import type { LinuxSeccomp } from '../../../protocol/oci/seccomp.ts'
@@ -14,6 +14,7 @@ import { type Architecture, architectures, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X
 import { Assembler, JEQ, JGE, Label } from './bpf.ts'
 import { testRules } from './conditions.ts'
 import type { CompiledFilter } from './filter.ts'
+import { asksListener } from './notify.ts'
 import { highestNumber, type Rule, rulesByNumber } from './rules.ts'
 
 /** offsetof(struct seccomp_data, …) (include/uapi/linux/seccomp.h) */
@@ -21,8 +22,9 @@ const dataNr = 0
 const dataArch = 4
 const highest = 0xffff_ffff
 
-const flagBits: Readonly<Record<string, number>> = {
-  SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+/** What a spec may ask for (config-linux.md#seccomp). */
+export const filterFlags: Readonly<Record<string, number>> = {
+  SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 }
 
 /** Call numbers from `from` up to the next range's. */
@@ -33,9 +35,9 @@ interface Range {
 
 /** Throws Fault for what cannot be had: silently filtering less would be a hole. */
 export function compileFilter(filter: LinuxSeccomp, warn: (message: string) => void): CompiledFilter {
-  if (filter.listenerPath) throw new Fault('linux.seccomp.listenerPath: a seccomp notify agent is not supported', { fix: 'leave it out' })
+  const asks = asksListener(filter)
   const flags = (filter.flags ?? []).reduce((bits, name) => {
-    const bit = flagBits[name]
+    const bit = filterFlags[name]
     if (bit === undefined) throw new Fault(`linux.seccomp.flags: ${name} is not supported`)
     return bits | bit
   }, 0)
@@ -50,7 +52,15 @@ export function compileFilter(filter: LinuxSeccomp, warn: (message: string) => v
   emitFor(program, AUDIT_ARCH_X86_64, ranges(filter, asked.filter(({ audit }) => audit === AUDIT_ARCH_X86_64)))
   if (i386) emitFor(program, AUDIT_ARCH_I386, ranges(filter, [i386]))
   program.ret(killThread)
-  return { program: program.assemble(), flags }
+  return { program: program.assemble(), flags: loadable(flags, asks), asks }
+}
+
+/**
+ * The process has one thread, so nothing is lost by not asking for TSYNC, which a listener excludes; to wait killably
+ * means something with a listener alone (seccomp(2)).
+ */
+function loadable(flags: number, asks: boolean): number {
+  return asks ? (flags & ~SECCOMP_FILTER_FLAG_TSYNC) | SECCOMP_FILTER_FLAG_NEW_LISTENER : flags & ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 }
 
 function emitFor(program: Assembler, audit: number, list: readonly Range[]): void {

@@ -5,6 +5,8 @@ export interface CompiledFilter {
   program: Uint8Array
   /** For seccomp(2). */
   flags: number
+  /** Whether it asks an agent (notify.ts): loading it gives a descriptor. */
+  asks: boolean
 }
 
 /**

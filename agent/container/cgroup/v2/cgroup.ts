@@ -73,8 +73,8 @@ export class CgroupV2 implements Cgroup {
     return isBelow ? `${this.#mountPoint}${path}` : this.#directory
   }
 
-  enter(pid: number): void {
-    writeKernelFile(`${this.#directory}/cgroup.procs`, `${pid}`)
+  enter(pid: number, peer?: number): void {
+    writeKernelFile(`${peer === undefined ? this.#directory : this.#placeBeside(peer)}/cgroup.procs`, `${pid}`)
   }
 
   async freeze(): Promise<void> {
