@@ -19,7 +19,7 @@ describe('runHooks', () => {
   it('gives each hook the state of the container on its stdin, one after the other', async () => {
     hooksEndWith(0, 0)
     await runHooks([{ path: '/hook/a' }, { path: '/hook/b' }], 'createRuntime', state)
-    const written = fake.callsOf('write').map(([, bytes]) => JSON.parse(new TextDecoder().decode(bytes as Uint8Array)) as unknown)
+    const written = fake.callsOf('pwrite').map(([, bytes]) => JSON.parse(new TextDecoder().decode(bytes as Uint8Array)) as unknown)
     expect(written).toEqual([{ ociVersion: '1.0.2', ...state }, { ociVersion: '1.0.2', ...state }])
     expect(fake.held()).toMatchObject({ fds: [], processes: [] })
   })

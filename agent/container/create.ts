@@ -22,7 +22,7 @@ import { closePlan, planNamespaces } from './namespaces/plan.ts'
 import { closeIo, type CreateOptions } from './options.ts'
 import { owning } from './owning.ts'
 import type { ContainerProcess } from './process.ts'
-import { refuseUnsupported } from './refuse.ts'
+import { refuseUnsupported, tellIgnored } from './refuse.ts'
 import { closeIdMaps, openIdMaps } from './rootfs/id-maps.ts'
 import { mountOf, unmountRoot } from './rootfs/inherited-root.ts'
 import { planMount } from './rootfs/mount-options.ts'
@@ -47,6 +47,7 @@ export async function createContainer(options: CreateOptions): Promise<Container
 async function create(options: CreateOptions, owner: Owner): Promise<Container> {
   const warn = options.warn ?? (() => undefined)
   refuseUnsupported(options.spec)
+  tellIgnored(options.spec, warn)
   const cgroup = openCgroup(options.spec.linux?.cgroupsPath || options.cgroupPath)
   const seccomp = await filterOf(options.spec, warn)
   if (seccomp?.asks) requireListener(options.spec.linux?.seccomp?.listenerPath ?? '')
@@ -55,6 +56,7 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
     ownPipes(options.io, plan.process.user, options.spec.linux ?? {})
     cgroup.create()
     owner.defer(`cgroup of ${options.id}`, () => cgroup.delete())
+    giveRealtime(options.spec, cgroup)
     const rootMount = plan.namespaces.separate.has('mount') ? undefined : { path: plan.rootPath, before: mountOf(plan.rootPath) }
     if (rootMount) owner.defer(`root of ${options.id}`, () => unmountRoot(rootMount.path, rootMount.before))
     const listener = options.startSocket === undefined ? undefined : owner.own('start socket', listenForStart(options.startSocket))
@@ -71,6 +73,12 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
     closePlan(plan.namespaces)
     closeIdMaps(plan.mounts)
   }
+}
+
+/** Time under a real-time policy, which a cgroup v1 has none of by default: init could be refused its scheduler before the other limits are set. */
+function giveRealtime({ process, linux }: CreateOptions['spec'], cgroup: Cgroup): void {
+  const { realtimePeriod, realtimeRuntime } = linux?.resources?.cpu ?? {}
+  if (process?.scheduler && realtimeRuntime) cgroup.apply({ cpu: { ...(realtimePeriod ? { realtimePeriod } : {}), realtimeRuntime } })
 }
 
 function planInit(options: CreateOptions, cgroup: Cgroup, seccomp: CompiledFilter | undefined, warn: (message: string) => void): InitPlan {

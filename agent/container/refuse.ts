@@ -12,6 +12,12 @@ export function refuseUnsupported(spec: Spec): void {
   if (spec.linux?.cgroupsPath?.includes(':')) throw new Fault(`linux.cgroupsPath ${spec.linux.cgroupsPath}: the systemd cgroup driver is not supported`, { fix: 'use the cgroupfs driver' })
 }
 
+/** Tells of what has no effect here, as it has none with runc either. */
+export function tellIgnored({ linux }: Spec, warn: (message: string) => void): void {
+  if (linux?.personality?.flags?.length) warn(`linux.personality.flags has no effect: ${linux.personality.flags.join(', ')}`)
+  if (linux?.resources?.memory?.kernel) warn('linux.resources.memory.kernel has no effect: kernels have no such limit any more')
+}
+
 /** Security labels: only a kernel that has the module could honour them. */
 export function refuseLabels(process: Process): void {
   const { apparmorProfile, selinuxLabel } = process

@@ -1,4 +1,4 @@
-import { absolutePath, both, type Check, distinct, flag, int64, list, matching, needed, oneOf, type Place, type Problems, record, table, text, uint32, whole } from './check.ts'
+import { absolutePath, both, type Check, distinct, flag, int64, list, matching, needed, oneOf, type Place, type Problems, record, show, table, text, uint32, whole } from './check.ts'
 import { type LinuxResources, resources } from './resources.ts'
 import { type LinuxSeccomp, seccomp } from './seccomp.ts'
 
@@ -110,7 +110,20 @@ function judgeLinux(linux: Linux, place: Place, problems: Problems): void {
   }
   if (linux.uidMappings?.length) needs('uidMappings', 'user', 'config-linux.md#user-namespace-mappings')
   if (linux.gidMappings?.length) needs('gidMappings', 'user', 'config-linux.md#user-namespace-mappings')
-  if (Object.keys(linux.timeOffsets ?? {}).length > 0) needs('timeOffsets', 'time', 'config-linux.md#offset-for-time-namespace')
+  judgeTimeOffsets(linux, { holder: place, key: 'timeOffsets' }, problems)
+}
+
+/** A time namespace takes its offsets while nobody is in it (time_namespaces(7)): only a new one, and only for these clocks. */
+function judgeTimeOffsets({ namespaces = [], timeOffsets = {} }: Linux, place: Place, problems: Problems): void {
+  const clocks = Object.keys(timeOffsets)
+  if (clocks.length === 0) return
+  const section = 'config-linux.md#offset-for-time-namespace'
+  const namespace = namespaces.find(({ type }) => type === 'time')
+  if (!namespace) problems.report(place, 'given, but namespaces has no time namespace', section)
+  else if (namespace.path) problems.report(place, `given, but the time namespace ${show(namespace.path)} is there already`, section)
+  for (const clock of clocks) {
+    if (clock !== 'monotonic' && clock !== 'boottime') problems.report({ holder: place, key: clock }, 'is no clock with an offset; monotonic and boottime are', section)
+  }
 }
 
 /** Checks `linux` (config-linux.md). */

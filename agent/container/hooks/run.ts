@@ -4,7 +4,7 @@ import { P_PIDFD, WEXITED } from '../../../native/ts/constants/wait.ts'
 import { type Child, type Exit, exitOf, exitText, spawn } from '../../../native/ts/child.ts'
 import { checked, E, SysError } from '../../../native/ts/errno.ts'
 import { Fault } from '../../../native/ts/fault.ts'
-import { type Fd, pipe } from '../../../native/ts/fd.ts'
+import { inputFile } from '../../../native/ts/input-file.ts'
 import type { Hook } from '../../../protocol/oci/hooks.ts'
 import { pollReadable } from './poll.ts'
 
@@ -46,21 +46,10 @@ function what(point: string, hook: Hook): string {
 }
 
 function startHook(point: string, hook: Hook, state: string): Child {
-  const { reader, writer } = pipe(what(point, hook))
-  using stdin = reader
-  using feed = writer
-  const start = () => spawn({ path: hook.path, argv: hook.args?.length ? hook.args : [hook.path], env: hook.env ?? [], stdio: [stdin.number, 'null', 2] })
   try {
-    const child = start()
-    writeState(feed, state)
-    return child
+    using stdin = inputFile(what(point, hook), state)
+    return spawn({ path: hook.path, argv: hook.args?.length ? hook.args : [hook.path], env: hook.env ?? [], stdio: [stdin.number, 'null', 2] })
   } catch (cause) {
     throw new Fault(what(point, hook), { cause })
   }
-}
-
-/** The state is smaller than a pipe's buffer, so this does not wait; a hook that does not read it is no error. */
-function writeState(feed: Fd, state: string): void {
-  const bytes = sys.utf8Encode(state)
-  sys.write(feed.number, bytes, 0, bytes.length)
 }
