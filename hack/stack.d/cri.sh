@@ -77,12 +77,12 @@ SH
 }
 
 # The handlers: runc as control; kata-ts with a pause container; from 2.x kata-ts-sandbox, which is the same shim behind
-# the Sandbox API. A pod's annotations reach the runtime only where they are named here.
+# the Sandbox API, and kata-ts-streaming, whose stdio has no FIFOs but streams of the shim's. A pod's annotations reach the runtime only where they are named here.
 runtime_toml() {
   local table=$1 name=$2 more=${3:-}
   cat <<TOML
 [plugins."$table".containerd.runtimes.$name]
-  runtime_type = "io.containerd.${name%-sandbox}.v2"
+  runtime_type = "io.containerd.$([ "$name" = runc ] && echo runc || echo kata-ts).v2"
   privileged_without_host_devices = $([ "$name" = runc ] && echo false || echo true)
   pod_annotations = ["io.kata-ts.*"]
   container_annotations = ["io.kata-ts.*"]
@@ -144,4 +144,6 @@ TOML
   runtime_toml "$table" runc
   runtime_toml "$table" kata-ts
   runtime_toml "$table" kata-ts-sandbox 'sandboxer = "shim"'
+  runtime_toml "$table" kata-ts-streaming 'sandboxer = "shim"
+  io_type = "streaming"'
 }

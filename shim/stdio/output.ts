@@ -26,11 +26,18 @@ export class OutputStream {
   #total: number | undefined
   #over = false
   #settle: (end: OutputEnd) => void = () => {}
+  #taken: Promise<unknown> | undefined
   /** Resolves once, after both ends are closed: only then does the reader see end of file. */
+  readonly ended: Promise<OutputEnd>
+  /** Resolves after that, when what carries the bytes on from `place`d sink has done so. */
   readonly drained: Promise<OutputEnd>
 
   constructor(readonly id: bigint, readonly what: string) {
-    this.drained = new Promise(resolve => { this.#settle = resolve })
+    this.ended = new Promise(resolve => { this.#settle = resolve })
+    this.drained = this.ended.then(async end => {
+      await this.#taken
+      return end
+    })
   }
 
   /** Whether the stream has ended: nothing can be given to it any more. */
@@ -48,8 +55,12 @@ export class OutputStream {
     return this.#total !== undefined || this.#over
   }
 
-  /** Takes ownership of the host's end, and of a reader that keeps the end alive when its own reader dies. */
-  place(sink: Fd, keeper?: Fd): void {
+  /**
+   * Takes ownership of the host's end, and of a reader that keeps the end alive when its own reader dies. `taken`: resolves when
+   * everything has left the sink, where that is a pipe of ours; must not reject.
+   */
+  place(sink: Fd, keeper?: Fd, taken?: Promise<unknown>): void {
+    this.#taken = taken
     if (this.#over) {
       sink.close()
       keeper?.close()

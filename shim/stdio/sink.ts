@@ -17,7 +17,8 @@ export function placeOutput(stream: OutputStream, uri: StreamUri, broker: Stream
     makeDirectories(uri.path.slice(0, uri.path.lastIndexOf('/')) || '/')
     stream.place(open(uri.path, O_WRONLY | O_CREAT | O_APPEND, 0o644))
   } else if (uri.scheme === 'stream') {
-    stream.place(broker.output(uri.id, stream.drained))
+    const { writer, gone } = broker.output(uri.id, stream.ended)
+    stream.place(writer, undefined, gone)
   } else if (uri.scheme === 'fifo') {
     if ((stat(uri.path).mode & S_IFMT) !== S_IFIFO) stream.place(open(uri.path, O_WRONLY | O_APPEND))
     else if (!placeFifo(stream, uri.path)) void pollFifo(stream, uri.path)

@@ -35,13 +35,21 @@ export class StreamBroker {
     throw new Refusal('unavailable', `${maxWaiting} streams wait for their process`)
   }
 
-  /** The write end for an output; the caller owns it, and closes it when everything was written. `over` resolves then. Throws Refusal for an id in use. */
-  output(id: string, over: Promise<unknown>): Fd {
+  /**
+   * The write end for an output; the caller owns it, and closes it when everything was written. `over` resolves then, and `gone` when
+   * containerd was sent all of it, or did not come for it. Throws Refusal for an id in use.
+   */
+  output(id: string, over: Promise<unknown>): { writer: Fd; gone: Promise<void> } {
     const { reader, writer } = this.#pipe(id)
-    const relay = new OutputRelay(reader, () => this.#relays.delete(id))
+    let tell = (): void => {}
+    const gone = new Promise<void>(resolve => { tell = resolve })
+    const relay = new OutputRelay(reader, () => {
+      this.#relays.delete(id)
+      tell()
+    })
     this.#begin(id, relay)
     void over.then(() => sleep(lingerMs)).then(() => relay.release())
-    return writer
+    return { writer, gone }
   }
 
   /** The read end for an input, which the caller owns, and what ends the input. Throws Refusal for an id in use. */

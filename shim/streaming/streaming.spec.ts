@@ -74,14 +74,19 @@ describe('streaming I/O', () => {
   it('acknowledges a stream before its process exists, and sends its output as the window allows, to the end', async () => {
     const pipe = pipes()
     const client = await new Client(server, 'c1-stdout').acknowledged()
-    broker.output('c1-stdout', new Promise(() => {}))
+    const { gone } = broker.output('c1-stdout', new Promise(() => {}))
+    let isGone = false
+    void gone.then(() => { isGone = true })
     pipe.put('hello world')
     client.sent.send(window(5))
     expect(await client.text()).toBe('hello')
+    // An exit that is told now would make containerd cut the rest off.
+    expect(isGone).toBe(false)
     client.sent.send(window(100))
     expect(await client.text()).toBe(' world')
     pipe.end()
     expect(await client.text()).toBeUndefined()
+    await gone
   })
 
   it('goes on with the next connection when containerd starts anew, without a byte lost that no window took', async () => {
