@@ -92,6 +92,8 @@ export const schema = {
     hotPlugSlots: integer(4, 0, 64, 'devices that can be plugged into a running VM: block volumes, network interfaces that come later'),
     unprivileged: boolean(true, 'the VMM runs as a user of its own without capabilities'),
     confinement: boolean(true, 'VMM, virtiofsd and vsock daemon each have namespaces of their own and a root directory that holds only what they need'),
+    vmmMemoryMib: integer(256, 0, 64 * 1024, 'the most memory that the VMM may use beside its guest\'s, MiB; without KVM 1024 more, for translated code; 0: no limit'),
+    vmmThreads: integer(256, 0, 65_536, 'threads and processes that the VMM, beside one for each vCPU, and virtiofsd may have; 0: no limit'),
     sandbox: boolean(true, 'QEMU drops the system calls it does not need (-sandbox on)'),
   },
   guest: {

@@ -8,6 +8,7 @@ import { P_PID, WEXITED } from '../../native/ts/constants/wait.ts'
 import { check, SysError } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { Fd, pipe } from '../../native/ts/fd.ts'
+import { writeKernelFile } from '../../native/ts/file.ts'
 import type { Journal } from '../journal.ts'
 import { confine, type Confinement, confinementNamespaces } from './confinement/confine.ts'
 import { dropPrivileges, requireParent, type Privileges } from './privileges.ts'
@@ -33,6 +34,8 @@ export interface DaemonOptions {
   namespaces?: number
   /** Whom it runs as; otherwise as the shim does, with its capabilities. */
   privileges?: Privileges
+  /** Directories of cgroupfs that it moves to. */
+  cgroups?: readonly string[]
   /** What it is shut into, in place of `cwd`, `namespaces` and `privileges`. Its root holds the program. */
   confinement?: Confinement | undefined
   /** SECBIT_* (capabilities(7)) that it begins with. */
@@ -56,7 +59,7 @@ export class Daemon {
   readonly #tail = new TextTail()
 
   /** Starts it. Throws Fault when the program is not there, SysError when it cannot be started. */
-  constructor({ program, args, pass, cwd, namespaces, privileges, confinement, secureBits, prepare, journal }: DaemonOptions) {
+  constructor({ program, args, pass, cwd, namespaces, privileges, cgroups = [], confinement, secureBits, prepare, journal }: DaemonOptions) {
     const path = findProgram(program)
     const file = path.slice(path.lastIndexOf('/') + 1)
     this.name = file.includes(program.role) ? file : `${program.role} (${path})`
@@ -73,6 +76,8 @@ export class Daemon {
         parentDeathSignal: SIGKILL,
         beforeExec: prepare ?? (() => {
           if (secureBits !== undefined) check('prctl', 'PR_SET_SECUREBITS', sys.prctl(PR_SET_SECUREBITS, secureBits, 0, 0, 0))
+          // While it sees the host's cgroupfs, and may write there. 0: the writer itself.
+          for (const directory of cgroups) writeKernelFile(`${directory}/cgroup.procs`, '0')
           if (confinement && shimItself) return confine(confinement, shimItself.number, cwd)
           check('prctl', 'PR_SET_NO_NEW_PRIVS', sys.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
           if (!privileges) return

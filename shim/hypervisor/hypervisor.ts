@@ -4,6 +4,7 @@ import type { Journal } from '../journal.ts'
 import type { Log } from '../log.ts'
 import type { VmSize } from '../resources/size.ts'
 import type { Timeline } from '../timeline.ts'
+import type { GroupMaker } from './daemon-groups.ts'
 
 /** How a VMM process ended. */
 export interface VmmExit extends Exit {
@@ -99,6 +100,8 @@ export interface HypervisorSandbox {
   stateDir: string
   /** Directory that the guest sees over virtio-fs under the tag `kata-ts`. */
   shareDir: string
+  /** The sandbox's cgroup on the host, in which its daemons get limits; undefined: they have none. */
+  cgroup?: GroupMaker | undefined
   /** Lets `delete` wait for the processes of a shim that died. */
   journal?: Journal
   log: Log

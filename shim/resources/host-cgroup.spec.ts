@@ -45,7 +45,7 @@ describe('HostCgroup', () => {
     fake.put('/proc/self/mountinfo', mountinfo)
     fake.put('/proc/self/cgroup', membership)
     // cgroupfs: a new directory comes with its files, a write of a pid moves the process.
-    fake.onCall('mkdirat', (_dirfd: number, path: string) => { for (const file of ['cgroup.procs', 'cpuset.cpus', 'cpuset.mems']) fake.put(`${path}/${file}`, ''); return 0 })
+    fake.onCall('mkdirat', (_dirfd: number, path: string) => { for (const file of ['cgroup.procs', 'cpuset.cpus', 'cpuset.mems', 'memory.limit_in_bytes', 'memory.max', 'pids.max']) fake.put(`${path}/${file}`, ''); return 0 })
     fake.onCall('unlinkat', (_dirfd: number, path: string) => { for (const node of [...fake.nodes.keys()]) if (node === path || node.startsWith(`${path}/`)) fake.nodes.delete(node); return 0 })
     return new HostCgroup('/pod/s1')
   }
@@ -134,6 +134,48 @@ describe('HostCgroup', () => {
     cgroup.bind({ cpus: '0', mems: '0' })
     expect(fake.text('/sys/fs/cgroup/pod/cgroup.subtree_control')).toBe('+cpuset')
     expect(fake.text('/sys/fs/cgroup/pod/s1/cpuset.cpus')).toBe('0')
+  })
+
+  describe('group', () => {
+    const written = (path: string) => fake.callsOf('writeFile').filter(([, name]) => name === path).map(([, , text]) => text)
+
+    it('limits memory and processes in the v1 hierarchies that can, and goes with the sandbox', async () => {
+      for (const file of ['', '/containerd']) fake.put(`/sys/fs/cgroup/pids${file}/cgroup.procs`, '')
+      const cgroup = host(`${v1}33 20 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n`, '6:pids:/containerd\n5:cpuset:/\n4:memory:/containerd\n')
+      cgroup.enter(journal)
+      const group = cgroup.group('vmm', 77, journal)
+      group.allowMemory(4096)
+      group.allowMemory(1024)
+      expect(group).toMatchObject({ directories: ['/sys/fs/cgroup/memory/pod/s1/vmm', '/sys/fs/cgroup/pids/pod/s1/vmm'], missing: [] })
+      expect(written('/sys/fs/cgroup/memory/pod/s1/vmm/memory.limit_in_bytes')).toEqual(['4096'])
+      expect(written('/sys/fs/cgroup/pids/pod/s1/vmm/pids.max')).toEqual(['77'])
+      expect(readJournal('/run/kata-ts/default/s1').map(each => 'path' in each && each.path)).toContain('/sys/fs/cgroup/memory/pod/s1/vmm')
+      await cgroup.leave()
+      expect([...fake.nodes.keys()].filter(path => path.startsWith('/sys') && path.includes('s1'))).toEqual([])
+    })
+
+    it('has the shim out of the way in the unified hierarchy, and the groups above hand the controllers down', async () => {
+      const cgroup = host(v2, '0::/containerd\n')
+      cgroup.enter(journal)
+      fake.put('/sys/fs/cgroup/pod/s1/cgroup.subtree_control', 'memory pids\n')
+      fake.onCall('writeFile', (_dirfd: number, path: string, text: string) => { if (!path.endsWith('subtree_control')) fake.put(path, text); return 0 })
+      const group = cgroup.group('vmm', 77, journal)
+      cgroup.group('virtiofsd', 77, journal)
+      group.allowMemory(4096)
+      expect(moves().slice(1)).toEqual(['42 → /sys/fs/cgroup/pod/s1/shim/cgroup.procs'])
+      expect(fake.callsOf('writeFile').filter(([, path]) => String(path).endsWith('subtree_control')).map(([, path, text]) => `${String(text)} ${String(path).slice(14)}`)).toEqual(
+        ['', '/pod', '/pod/s1'].flatMap(above => [`+memory ${above}/cgroup.subtree_control`, `+pids ${above}/cgroup.subtree_control`]))
+      expect([written('/sys/fs/cgroup/pod/s1/vmm/memory.max'), written('/sys/fs/cgroup/pod/s1/vmm/pids.max')]).toEqual([['4096'], ['77']])
+      cgroup.leaveNow()
+      expect([...fake.nodes.keys()].filter(path => path.startsWith('/sys/fs/cgroup/pod/s1'))).toEqual([])
+    })
+
+    it('says which limits the host has no controller for', () => {
+      const cgroup = host(v1, '5:cpuset:/\n4:memory:/\n')
+      cgroup.enter(journal)
+      expect(cgroup.group('vmm', 77, journal)).toMatchObject({ directories: ['/sys/fs/cgroup/memory/pod/s1/vmm'], missing: ['pids'] })
+      expect(host(v2, '0::/\n').group('vmm', 77, journal).missing).toEqual(['memory', 'pids'])
+    })
   })
 
   it('does nothing on a host without cgroups', async () => {

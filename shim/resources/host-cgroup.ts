@@ -5,6 +5,7 @@ import { AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
 import { E, isErrno, SysError } from '../../native/ts/errno.ts'
 import { exists, readText, removeDirectory, writeKernelFile } from '../../native/ts/file.ts'
 import type { Journal } from '../journal.ts'
+import { DaemonGroup, shimGroup } from './daemon-group.ts'
 import type { Cpuset } from './host-cpuset.ts'
 
 /** A killed VMM frees its memory before it leaves its cgroup. */
@@ -21,21 +22,26 @@ interface Place {
   former: string
   /** Made by us, so ours to remove. */
   made: boolean
+  /** Of a v1 hierarchy. */
+  controllers: readonly string[]
   /** The hierarchy that has cpusets: v1's of that name, or the unified one. */
   cpuset: 'v1' | 'v2' | undefined
 }
 
 /**
  * The control group of a sandbox on the host. Everything that runs for the sandbox is in it: the shim enters before it
- * starts anything, so VMM and daemons are born there. It sets no limits: a pod's are on the group above, which kubelet makes
- * with the RuntimeClass's overhead in them; the containers' own hold in the guest. A limit here, too, would have the host kill the VMM for what
- * one container did.
+ * starts anything, so VMM and daemons are born there. It sets no limits on the whole: a pod's are on the group above, which kubelet makes
+ * with the RuntimeClass's overhead in them; the containers' own hold in the guest. VMM and daemons have limits of their own, far above what a
+ * guest in order makes them use: they are for one that was taken over (daemon-group.ts).
  *
  *   kubepods/burstable/pod<uid>     limits, by kubelet
- *     └─ <sandbox id>               shim, VMM, virtiofsd, vsock daemon
+ *     └─ <sandbox id>               shim, and what has no group of its own below
+ *          ├─ vmm                   VMM, vsock daemon
+ *          └─ virtiofsd
  */
 export class HostCgroup {
   readonly #places: Place[] = []
+  readonly #groups: string[] = []
 
   /** Path below the root of each hierarchy. */
   constructor(readonly path: string) {}
@@ -47,11 +53,17 @@ export class HostCgroup {
   enter(journal: Journal, mountinfo = readText('/proc/self/mountinfo')): void {
     const membership = readText('/proc/self/cgroup', 64 * 1024)
     for (const { root, name } of roots(cgroupMounts(mountinfo))) {
-      const place = { root, directory: `${root}${this.path}`, former: `${root}${pathIn(membership, name)}`, made: false, cpuset: cpusetVersion(name) }
+      const place = { root, directory: `${root}${this.path}`, former: `${root}${pathIn(membership, name)}`, made: false, controllers: name.split(',').filter(Boolean), cpuset: cpusetVersion(name) }
       this.#places.push(place)
       place.made = this.#make(root, name, journal)
       writeKernelFile(`${place.directory}/cgroup.procs`, String(sys.getpid()))
     }
+  }
+
+  /** Makes a group for daemons below the sandbox's own; `leave` removes it. Call it before there is any other process. Throws SysError. */
+  group(name: string, tasks: number, journal: Journal): DaemonGroup {
+    for (const { directory } of this.#places) this.#groups.push(`${directory}/${name}`)
+    return DaemonGroup.make(this.#places, name, tasks, journal)
   }
 
   /** Binds all processes of the sandbox to CPUs and memory nodes of the host; empty: to those of the group above. Throws SysError. */
@@ -72,15 +84,20 @@ export class HostCgroup {
   /** Moves this process back to where it came from, and removes what was made. Rejects when something stays. */
   async leave(): Promise<void> {
     for (const place of this.#places) returnFrom(place)
+    for (const directory of this.#below()) await removeWhenEmpty(directory)
     for (const { directory, made } of this.#places) if (made) await removeWhenEmpty(directory)
   }
 
   /** As leave, where nothing else has been in it yet. */
   leaveNow(): void {
-    for (const place of this.#places) {
-      returnFrom(place)
-      if (place.made) removeDirectory(place.directory)
-    }
+    for (const place of this.#places) returnFrom(place)
+    for (const directory of this.#below()) removeDirectory(directory)
+    for (const { directory, made } of this.#places) if (made) removeDirectory(directory)
+  }
+
+  /** Groups below the sandbox's own; most are in two hierarchies only. */
+  #below(): string[] {
+    return [...this.#groups, ...this.#places.map(({ directory }) => shimGroup(directory))].filter(exists)
   }
 
   /** True when the directory is ours. One that is there already is entered and left alone: it belongs to whoever made it. */

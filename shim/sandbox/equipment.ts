@@ -59,7 +59,7 @@ export function equip(pod: PodDescription, place: EquipmentPlace): Equipment {
     cgroup?.enter(journal)
     const share = Share.open(stateDir, { withGuest })
     undo.push(() => share.close())
-    const hypervisor = createHypervisor(config, { id: sandboxId, stateDir, shareDir: share.dir, journal, log, timeline })
+    const hypervisor = createHypervisor(config, { id: sandboxId, stateDir, shareDir: share.dir, cgroup, journal, log, timeline })
     const network = withGuest ? new Network(netns, { journal, log, stateDir, model: config.network.model }) : undefined
     return { config, pod: withGuest ? pod : { ...pod, sysctls: {} }, share, cgroup, network, hypervisor }
   } catch (error) {

@@ -18,6 +18,8 @@ export interface VirtiofsdOptions {
   stateDir: string
   /** In namespaces and a root directory of its own, around those that it makes itself. */
   confined: boolean
+  /** Directories of cgroupfs that it belongs to. */
+  cgroups: readonly string[]
   journal?: Journal | undefined
 }
 
@@ -42,6 +44,7 @@ export class Virtiofsd {
       args: virtiofsdArguments(options.confined ? { ...options, source: shareAt } : options),
       pass: [listener.number],
       namespaces: CLONE_NEWPID,
+      cgroups: options.cgroups,
       confinement: options.confined ? confinementOf(options) : undefined,
       secureBits: SECBIT_NO_SETUID_FIXUP,
       journal: options.journal,

@@ -64,6 +64,7 @@ export class VhostUserVsock implements GuestVsock {
       args: ['--vm', `guest-cid=${guestCid},socket=${vhostSocket},uds-path=${hybridSocket},tx-buffer-size=${txBufferBytes}`],
       cwd: confined ? socketsAt : path,
       ...(privileges && { privileges }),
+      cgroups: this.options.cgroups?.() ?? [],
       confinement: confined ? confinementOf(this.program, path, privileges) : undefined,
       journal,
     })

@@ -39,5 +39,7 @@ export interface VsockOptions {
   privileges?: (() => Privileges) | undefined
   /** Whether a daemon has namespaces and a root directory of its own. */
   confined?: boolean
+  /** Directories of cgroupfs that a daemon belongs to. */
+  cgroups?: () => readonly string[]
   journal?: Journal | undefined
 }

@@ -5,7 +5,6 @@ import {
 import { rlimitNumbers } from '../../../native/ts/constants/resource.ts'
 import { PR_SET_NO_NEW_PRIVS } from '../../../native/ts/constants/prctl.ts'
 import { check, E, SysError } from '../../../native/ts/errno.ts'
-import { writeKernelFile } from '../../../native/ts/file.ts'
 import { dropPrivileges, type Privileges } from '../privileges.ts'
 import { enterRoot, type RootPlan } from './root.ts'
 
@@ -14,8 +13,6 @@ export interface Confinement {
   root: RootPlan
   /** Undefined: as the shim's. */
   privileges: Privileges | undefined
-  /** Directories of cgroupfs that it belongs to. */
-  cgroups?: readonly string[]
   /** Descriptors that it may have open; undefined: it sets its own limit. */
   openFiles?: number
   /** Classic BPF for seccomp(2), in force from execve(2) on. */
@@ -26,14 +23,13 @@ export interface Confinement {
 export const confinementNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET
 
 /**
- * In a new process with `confinementNamespaces`, before its execve. The order is forced: cgroups and root need the host's
- * root directory and privileges, a filter needs no_new_privs.
+ * In a new process with `confinementNamespaces`, before its execve. The order is forced: a root needs the
+ * host's and privileges, a filter no_new_privs.
  * @param shim pidfd of the process that it serves, borrowed
  * @param cwd its working directory, in its root
  * @throws SysError
  */
-export function confine({ root, privileges, cgroups, openFiles, filter }: Confinement, shim: number, cwd = '/'): void {
-  for (const directory of cgroups ?? []) writeKernelFile(`${directory}/cgroup.procs`, '0')
+export function confine({ root, privileges, openFiles, filter }: Confinement, shim: number, cwd = '/'): void {
   limit('RLIMIT_CORE', coreBytes)
   if (openFiles !== undefined) limit('RLIMIT_NOFILE', openFiles)
   check('sethostname', hostname, sys.sethostname(hostname))

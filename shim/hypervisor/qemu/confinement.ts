@@ -22,7 +22,7 @@ const kvmDevice = '/dev/kvm'
  * What QEMU is shut into: its program, libraries and ROMs, kernel and image of the guest, /dev/kvm where it is used. No /proc, no /sys, nothing to
  * write: everything else it has by descriptor. Throws Fault for a program that is not there, or whose libraries are not.
  */
-export function vmmConfinement(config: Pick<Config, 'hypervisor' | 'guest'>, accelerator: Accelerator, cgroups: readonly string[]): Confinement {
+export function vmmConfinement(config: Pick<Config, 'hypervisor' | 'guest'>, accelerator: Accelerator): Confinement {
   const program = findProgram({ name: config.hypervisor.path, key: 'hypervisor.path' })
   const privileges = config.hypervisor.unprivileged ? sandboxPrivileges('vmm') : undefined
   const modules = accelerator.kind === 'tcg' ? existing(accelerators(program)) : []
@@ -31,7 +31,7 @@ export function vmmConfinement(config: Pick<Config, 'hypervisor' | 'guest'>, acc
     ...existing([dataDirectory(program)]).map((path): RootPart => ({ at: path, from: path, use: 'read' })),
     ...(['kernel', 'initrd', 'firmware'] as const).map((name): RootPart => ({ at: guestFiles[name], from: config.guest[name], use: 'read' })),
   ]
-  return { root: { parts, devices: accelerator.kind === 'kvm' ? [kvmNode(privileges?.uid ?? 0)] : [] }, privileges, cgroups, openFiles }
+  return { root: { parts, devices: accelerator.kind === 'kvm' ? [kvmNode(privileges?.uid ?? 0)] : [] }, privileges, openFiles }
 }
 
 /** QEMU finds its own files from where it lies (util/cutils.c, get_relocated_path). */

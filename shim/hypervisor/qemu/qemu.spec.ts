@@ -8,6 +8,7 @@ import { configFrom } from '../../config/config.ts'
 import { silentLog } from '../../log.ts'
 import { Timeline } from '../../timeline.ts'
 import type { GuestVsock, VsockDevice } from '../../vsock/vsock.ts'
+import { DaemonGroups } from '../daemon-groups.ts'
 import { Qemu } from './qemu.ts'
 
 const state = '/run/kata-ts/default/s1'
@@ -95,7 +96,7 @@ describe('Qemu', () => {
   let host: Host
   let vsock: FakeVsock
   let timeline: Timeline
-  const vm = () => new Qemu(config, { id: 's1', stateDir: state, shareDir: `${state}/share`, log: silentLog, timeline }, vsock)
+  const vm = () => new Qemu(config, { id: 's1', stateDir: state, shareDir: `${state}/share`, log: silentLog, timeline }, vsock, new DaemonGroups(config.hypervisor, undefined, undefined, silentLog))
 
   beforeEach(() => {
     host = new Host()

@@ -15,6 +15,7 @@ import type { GuestVsock, VsockDevice } from '../../vsock/vsock.ts'
 import { chooseAccelerator, type Accelerator } from '../accelerator.ts'
 import { consoleStory, withoutNoise } from '../console-story.ts'
 import { Daemon } from '../daemon.ts'
+import type { DaemonGroups } from '../daemon-groups.ts'
 import type { Attachment, Device, Hypervisor, HypervisorSandbox, Nic, VmmExit } from '../hypervisor.ts'
 import { lend } from '../lend.ts'
 import { sandboxPrivileges } from '../privileges.ts'
@@ -80,7 +81,7 @@ export class Qemu implements Hypervisor {
   /** Rejects of whoever waits for something that a broken VM will never give. Not a promise to race against: each race would stay attached to it for the VM's life. */
   readonly #waiting = new Set<(fault: Fault) => void>()
 
-  constructor(private readonly config: Config, private readonly sandbox: HypervisorSandbox, private readonly vsock: GuestVsock) {
+  constructor(private readonly config: Config, private readonly sandbox: HypervisorSandbox, private readonly vsock: GuestVsock, private readonly groups: DaemonGroups) {
     this.#exited = new Promise(resolve => { this.#vmmExit = resolve })
   }
 
@@ -125,6 +126,7 @@ export class Qemu implements Hypervisor {
     // It has what it booted with, and cannot give that back.
     if (!this.#memory || memoryMib <= bootMib && machine !== 'q35') return { vcpus, memoryMib: bootMib }
     if (machine !== 'q35') throw new Fault(`the VM cannot grow from ${bootMib} to ${memoryMib} MiB: its machine type is microvm`, { fix: 'set hypervisor.machine = "q35" for pods that are resized' })
+    this.groups.allowMemory(memoryMib)
     return { vcpus, memoryMib: await this.#unlessBroken(this.#memory.resize(memoryMib)) }
   }
 
@@ -188,7 +190,8 @@ export class Qemu implements Hypervisor {
     const listening = this.vsock.listen()
     listening.catch(() => {}) // told below; virtiofsd may fail before
     const virtiofsd = this.#virtiofsd = new Virtiofsd({
-      share: config.share, source: sandbox.shareDir, stateDir: sandbox.stateDir, confined: config.hypervisor.confinement, journal: sandbox.journal,
+      share: config.share, source: sandbox.shareDir, stateDir: sandbox.stateDir, confined: config.hypervisor.confinement,
+      cgroups: this.groups.virtiofsd(), journal: sandbox.journal,
     })
     this.#owner.defer('virtiofsd', () => virtiofsd.stop())
     this.#watch(virtiofsd.daemon)
@@ -228,11 +231,13 @@ export class Qemu implements Hypervisor {
     this.#owner.defer('console', () => guestConsole.close())
     // In the order of `pass`, from 3 on.
     const [qmpFd, consoleFd, vsockFd, fsFd] = [3, 4, 5, 6]
-    const confinement = config.hypervisor.confinement ? vmmConfinement(config, accelerator, []) : undefined
+    const confinement = config.hypervisor.confinement ? vmmConfinement(config, accelerator) : undefined
     // A confined one has files of its own root; otherwise they are lent open.
     const lent = confinement ? [] : [files.kernel, files.initrd, files.firmware]
     using net = passNics(nics, fsFd + 1 + lent.length)
     const booted = confinement ? guestFiles : { kernel: '/proc/self/fd/7', initrd: '/proc/self/fd/8', firmware: '/proc/self/fd/9' }
+    const cgroups = this.groups.vmm()
+    this.groups.allowMemory(config.hypervisor.memoryMib, accelerator)
     const vmm = this.#vmm = new Daemon({
       program: { name: config.hypervisor.path, key: 'hypervisor.path', role: 'qemu' },
       args: qemuArguments({
@@ -244,6 +249,7 @@ export class Qemu implements Hypervisor {
       // No network, no System V memory of the host within reach: what it needs is handed over open.
       namespaces: CLONE_NEWNET | CLONE_NEWIPC,
       ...(config.hypervisor.unprivileged && { privileges: sandboxPrivileges('vmm', accelerator.kind === 'kvm') }),
+      cgroups,
       confinement,
       journal: sandbox.journal,
     })
