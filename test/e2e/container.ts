@@ -21,6 +21,8 @@ export interface ContainerOptions {
   spec?: (spec: Spec, id: string) => void
   /** The shim's own options for this container, of its own type. */
   runtimeOptions?: Any
+  /** Root file system, in place of a snapshot of the image. */
+  rootMounts?: Mount[]
   /** Changes the root file system before the task is created: gets the host's directory whose content lies over the image. */
   rootfs?: (layer: string) => void
   stdin?: boolean
@@ -99,9 +101,9 @@ export class Container extends TaskHandle {
   }
 
   async createTask(): Promise<number> {
-    const { mounts } = await this.client.call('snapshots.Prepare', {
+    const mounts = this.options.rootMounts ?? (await this.client.call('snapshots.Prepare', {
       snapshotter, key: this.containerId, parent: await this.client.baseSnapshot(),
-    })
+    })).mounts
     this.options.rootfs?.(upperLayer(mounts))
     const logUri = this.options.logUri
     const { pid } = await this.client.call('tasks.Create', {

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { ContainerdClient } from '../e2e/containerd/client.ts'
+import { inStack } from '../e2e/pod-network.ts'
 import { checkout, run, Stack } from '../e2e/stack.ts'
 import type { CommandResult } from '../e2e/stack.ts'
 import { givenAddress } from './options.ts'
@@ -14,6 +15,8 @@ export interface AttackedHost {
   /** The private stack, for cases that change containerd's or the shim's configuration; undefined for a given containerd. */
   stack?: Stack
   ctr: (args: readonly string[]) => Promise<CommandResult>
+  /** Runs a shell script on the host, where containerd sees its mounts. Throws when it fails. */
+  shell: (script: string) => string
   /** Brings an OCI archive into the image store, unpacked. */
   import: (archive: string) => Promise<void>
   close: () => void
@@ -27,7 +30,8 @@ export async function openHost(): Promise<AttackedHost> {
 function openStack(): AttackedHost {
   const stack = Stack.open('2.1')
   const ctr: AttackedHost['ctr'] = (args) => stack.ctr(args)
-  return { stack, client: stack.client, directory: stack.directory, title: 'private containerd 2.1', ctr, import: importer(ctr), close: () => stack.client.close() }
+  const shell = (script: string): string => inStack(stack, ['sh', '-euc', script])
+  return { stack, client: stack.client, directory: stack.directory, title: 'private containerd 2.1', ctr, shell, import: importer(ctr), close: () => stack.client.close() }
 }
 
 /** A namespace of containerd's own keeps the suite's containers and its only image apart from the node's. */
@@ -38,7 +42,9 @@ async function openGiven(address: string): Promise<AttackedHost> {
   const client = new ContainerdClient(address, namespace)
   const ctr: AttackedHost['ctr'] = (args) => run('ctr', ['--address', address, '--namespace', namespace, ...args])
   const host: AttackedHost = {
-    client, directory, title: `containerd at ${address}`, ctr, import: importer(ctr),
+    client, directory, title: `containerd at ${address}`, ctr,
+    shell: (script) => execFileSync('sh', ['-euc', script], { encoding: 'utf8' }),
+    import: importer(ctr),
     close: () => {
       client.close()
       rmSync(directory, { recursive: true, force: true })

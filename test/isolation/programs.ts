@@ -10,7 +10,7 @@ export function program(name: string): string {
   const binary = `${checkout}/build/test/isolation/${name}`
   if ((statSync(binary, { throwIfNoEntry: false })?.mtimeMs ?? 0) <= statSync(source).mtimeMs) {
     mkdirSync(dirname(binary), { recursive: true })
-    execFileSync('gcc', ['-static', '-O1', '-Wall', '-Werror', '-o', binary, source], { stdio: ['ignore', 'inherit', 'inherit'] })
+    execFileSync('gcc', ['-static', '-O1', '-D_GNU_SOURCE', '-Wall', '-Werror', '-o', binary, source], { stdio: ['ignore', 'inherit', 'inherit'] })
   }
   return binary
 }

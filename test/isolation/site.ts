@@ -4,7 +4,6 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { onTestFinished } from 'vitest'
 import { Container } from '../e2e/container.ts'
 import type { ContainerOptions } from '../e2e/container.ts'
-import { hostBootId } from './containerd-host.ts'
 import type { AttackedHost } from './containerd-host.ts'
 import { oneLine } from './one-line.ts'
 import { Pod } from './pod.ts'
@@ -66,10 +65,5 @@ export class Site {
   read(name: string): string | undefined {
     const path = `${this.directory}/${name}`
     return existsSync(path) ? readFileSync(path, 'utf8') : undefined
-  }
-
-  /** Whether the container's kernel is another one than the host's. */
-  async hasOwnKernel(container: Container): Promise<boolean> {
-    return (await container.shell('cat /proc/sys/kernel/random/boot_id')).trim() !== hostBootId()
   }
 }

@@ -17,7 +17,7 @@ export const withoutPivotRoot = (): Any => options(Buffer.from([noPivotRootField
  * runc's arguments as `$@`, and may end by itself.
  */
 export function wrapped(site: Site, script: string): Any {
-  const path = `${site.directory}/runc-${Math.random().toString(36).slice(2)}`
+  const path = `${site.directory}/runc-${Math.random().toString(36).slice(2, 8)}`
   writeFileSync(path, `#!/bin/bash
 for word; do case $word in create|start|exec|run) command=$word; break ;; esac; done
 ${script}
