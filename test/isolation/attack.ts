@@ -1,4 +1,5 @@
 /** What a case of the isolation suite is. One file of cases/FAMILY/ each, which exports it as `attack`. */
+import type { AttackedHost } from './containerd-host.ts'
 import type { Site } from './site.ts'
 
 /** Whom the attack goes against: the container's neighbours and its kernel, the host by way of the guest's kernel, the host by way of the pod's own words, or everybody by using things up. */
@@ -27,6 +28,8 @@ export type Control =
     reach?: Exclude<Reach, 'container'>
     /** Shim that is attacked, runc's if left out. Not used by a `run` that is its own double. */
     runtime?: string
+    /** Why it cannot be shown on this host; undefined where it can. */
+    unavailable?: (host: AttackedHost) => string | undefined
     /** Runs against the weak thing; if left out `attack.run` with `site.weak` set. */
     run?: (site: Site) => Promise<Verdict>
   }

@@ -54,6 +54,11 @@ for (const attack of await load()) {
     } else {
       it(`gets through: ${control.weak}`, async (context) => {
         skipLong(context)
+        const unavailable = control.unavailable?.(host)
+        if (unavailable !== undefined) {
+          note(context, { ...row, column: 'control', weak: true, reach: 'none', evidence: unavailable })
+          return
+        }
         const { reach, evidence } = await run(context, 'control', true, async () => {
           const verdict = await (control.run ?? attack.run)(new Site(host, control.runtime ?? controlRuntime, true))
           return { ...verdict, evidence: `${control.weak}: ${verdict.evidence}` }

@@ -2,12 +2,13 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { wrapped } from '../../weak-runc.ts'
 
-/** Each names a program that runs on the host, in the words of kata-ts, of Kata and of crun. */
-const programs = [
+/** Each names a program that runs on the host. */
+const programs = (path: string): Record<string, string> => Object.fromEntries([
   'io.kata-ts.config.hypervisor.path', 'io.kata-ts.config.vsock.daemon', 'io.kata-ts.config.share.virtiofsd', 'io.kata-ts.config.agent.path',
   'io.katacontainers.config.hypervisor.path', 'io.katacontainers.config.hypervisor.virtio_fs_daemon', 'io.katacontainers.config.hypervisor.jailer_path',
   'run.oci.hooks.stdout',
-]
+].map((key) => [key, path]))
+
 /** Each names a file that the host would open, or arguments that the VMM or its daemons would get. */
 const others = (path: string): Record<string, string> => ({
   'io.kata-ts.config.hypervisor.type': 'none',
@@ -22,9 +23,8 @@ const others = (path: string): Record<string, string> => ({
   'io.katacontainers.config_path': path,
   'io.katacontainers.config.hypervisor.kernel': path,
   'io.katacontainers.config.hypervisor.image': path,
-  'io.katacontainers.config.hypervisor.kernel_params': 'agent.debug_console',
+  'io.katacontainers.config.hypervisor.kernel_params': 'init=/bin/sh',
   'io.katacontainers.config.hypervisor.virtio_fs_extra_args': `["--log-file=${path}"]`,
-  'io.katacontainers.config.agent.enable_tracing': 'true',
 })
 
 export const attack: Attack = {
@@ -43,13 +43,20 @@ export const attack: Attack = {
       : {}
     const canary = site.plant()
     const answers: string[] = []
-    for (const annotations of [...programs.map((key) => ({ [key]: program })), others(canary)]) {
-      const { stdout, refusal } = await site.attempt({ args: ['sh', '-c', 'dmesg | head -n 30; echo ran'], spec: (spec) => { spec.annotations = annotations }, ...obeying })
-      if (site.read('executed') !== undefined) return escaped(`the host ran the program that ${Object.keys(annotations)[0]} named, as uid ${site.read('executed')?.trim()}`)
+    let refused = ''
+    const all = Object.entries({ ...programs(program), ...others(canary) })
+    // Each of ours by itself, as the first that is refused would hide the rest; those of others together, as they are ignored.
+    const ours = all.filter(([key]) => key.startsWith('io.kata-ts.')).map((entry) => [entry])
+    for (const entries of [...ours, all.filter(([key]) => !key.startsWith('io.kata-ts.'))]) {
+      const annotations = Object.fromEntries(entries)
+      const { stdout, refusal } = await site.attempt({ args: ['cat', '/proc/cmdline'], spec: (spec) => { spec.annotations = annotations }, ...obeying })
+      if (site.read('executed') !== undefined) return escaped(`the host ran the program that ${Object.keys(annotations).join(' or ')} named, as uid ${site.read('executed')?.trim()}`)
       if (site.read('canary') !== `${site.secret}\n`) return escaped(`a file that an annotation named was changed on the host`)
-      answers.push(refusal === undefined ? 'ignored' : `refused (${refusal})`)
-      if (/init=\/bin\/sh|debug_console/.test(stdout)) return escaped('the guest\'s kernel was started with the pod\'s arguments')
+      answers.push(refusal === undefined ? 'ignored' : 'refused')
+      refused = refusal ?? refused
+      if (/init=\/bin\/sh/.test(stdout)) return escaped('the guest\'s kernel was started with the pod\'s arguments')
     }
-    return contained(`${programs.length} programs and ${Object.keys(others('')).length} files and arguments: ${[...new Set(answers)].join(', ')}; no program ran on the host`)
+    const count = (answer: string): number => answers.filter((each) => each === answer).length
+    return contained(`of ${ours.length} words of kata-ts' own ${count('refused')} are refused, all others ignored; no program ran and no file changed on the host; ${refused}`)
   },
 }

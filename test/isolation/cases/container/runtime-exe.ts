@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, readFileSync, statSync } from 'node:fs'
+import type { Container } from '../../../e2e/container.ts'
+import { contained, escaped, type Attack, type Verdict } from '../../attack.ts'
+import { hadKernel, hasOwnKernel } from '../../kernel.ts'
+import { install } from '../../programs.ts'
+import type { Site } from '../../site.ts'
+import { addCapabilities } from '../../spec-changes.ts'
+
+async function watcher(site: Site): Promise<{ container: Container; pid: number; own: boolean }> {
+  const container = await site.create({
+    rootfs: (layer) => install(layer, 'overwrite-exe'), args: ['/attack/overwrite-exe'],
+    // With it even a process that is not dumpable can be looked at: the attacker's best case.
+    spec: (spec) => addCapabilities(spec.process, 'CAP_SYS_PTRACE'),
+  })
+  const pid = await container.start()
+  await container.output.until(/watching/)
+  return { container, pid, own: await hasOwnKernel(container) }
+}
+
+async function stop(container: Container): Promise<string> {
+  const end = container.wait()
+  // Where the attack has got through the program has ended, and no exec is possible any more.
+  await container.exec(['touch', '/attack/stop']).catch(() => undefined)
+  await end
+  return (await container.output.complete).toString()
+}
+
+/** Programs of the host that a runtime runs for a container, with the time of their last change. */
+function changeTimes(site: Site): string {
+  const shim = `containerd-shim-${site.runtime.split('.').slice(2).join('-')}`
+  const paths = site.host.shell(`for name in runc crun ${shim}; do command -v $name || true; done`).split('\n').filter(Boolean)
+  return paths.map((path) => `${path} ${statSync(path).mtimeMs}`).join('\n')
+}
+
+function verdict(output: string, own: boolean, hostChanged: boolean): Verdict {
+  if (hostChanged) return escaped(`a program of the host was written: ${output}`)
+  if (/^wrote/m.test(output)) return hadKernel(own, `the container could write the runtime's program: ${output}`)
+  return contained(`${[...new Set(output.split('\n').slice(1))].join(' ')}; the runtime's programs on the host are unchanged`)
+}
+
+/** A runtime that, as runc before 1.0-rc7, runs its own program inside the container's PID namespace. */
+async function oldRuntime(site: Site): Promise<Verdict> {
+  const { container, pid, own } = await watcher(site)
+  // busybox knows its applets by its own name's end.
+  const runtime = `${site.directory}/busybox`
+  copyFileSync('/usr/bin/busybox', runtime)
+  const before = statSync(runtime).mtimeMs
+  execFileSync('nsenter', ['--target', String(pid), '--pid', runtime, 'sleep', '0.2'])
+  await container.output.until(/wrote|could not/)
+  const changed = statSync(runtime).mtimeMs !== before && readFileSync(runtime).subarray(1, 4).toString() === 'ELF'
+  return verdict(await stop(container), own, changed)
+}
+
+export const attack: Attack = {
+  id: 'CVE-2019-5736',
+  title: 'the runtime\'s own program, opened through /proc/PID/exe while it enters the container, and written',
+  family: 'container',
+  leak: 'root on the host with the next container that is started',
+  bound: 'container',
+  control: { weak: 'a double of old runc: a program of the host inside the container\'s PID namespace', run: oldRuntime },
+  async run(site) {
+    const before = changeTimes(site)
+    const { container, own } = await watcher(site)
+    for (let round = 0; round < 8; round++) await container.exec(['true']).catch(() => undefined)
+    const output = await stop(container)
+    return verdict(output, own, changeTimes(site) !== before)
+  },
+}
