@@ -25,6 +25,10 @@ describe('virtiofsdArguments', () => {
     expect(text).toContain(timeout)
   })
 
+  it.each([[crate, '--xattrmap='], [defaults, '-o xattrmap=']])("lets a guest set user.* and file capabilities, and no label of the host's", (share, option) => {
+    expect(given(share)).toContain(`${option}:ok:all:user.:user.::ok:all:security.capability:security.capability::unsupported:all::: `)
+  })
+
   it('leaves extended attributes out where they are switched off', () => {
     expect(given({ ...crate, xattr: false })).not.toContain('xattr')
     expect(given({ ...defaults, xattr: false })).toContain('-o no_xattr ')

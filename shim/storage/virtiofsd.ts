@@ -104,18 +104,25 @@ const cacheArguments: Readonly<Record<Implementation, Readonly<Record<Config['sh
   qemu: { none: ['-o', 'cache=none'], auto: ['-o', 'cache=always', '-o', 'timeout=1'], always: ['-o', 'cache=always'] },
 }
 
+/**
+ * Extended attributes that a guest may read and set: what a container's own root may on a host, its user.* and file capabilities. All
+ * others are words of the host about its files (security.selinux, trusted.overlay.*), whatever its kernel lets the daemon do.
+ * Both daemons take the same rules: type, scope, client's and server's prefix; the first that fits counts.
+ */
+const xattrRules = ':ok:all:user.:user.::ok:all:security.capability:security.capability::unsupported:all:::'
+
 /** The daemon's arguments; descriptor 3 is its listener. Each mount of the share is announced as a file system of its own: inode numbers of two would collide otherwise. */
 export function virtiofsdArguments({ share, source }: Pick<VirtiofsdOptions, 'share' | 'source'>): string[] {
   const implementation = implementationOf(share.virtiofsd)
   const cache = cacheArguments[implementation][share.cache]
   if (implementation === 'qemu') {
-    const options = [`source=${source}`, 'announce_submounts', share.xattr ? 'xattr' : 'no_xattr', 'sandbox=namespace', 'log_level=warn']
+    const options = [`source=${source}`, 'announce_submounts', ...(share.xattr ? ['xattr', `xattrmap=${xattrRules}`] : ['no_xattr']), 'sandbox=namespace', 'log_level=warn']
     return ['--fd=3', ...options.flatMap(option => ['-o', option]), ...cache]
   }
   return [
     '--fd=3', `--shared-dir=${source}`, '--announce-submounts', '--sandbox=namespace', '--seccomp=kill', '--log-level=warn',
     // Without it the guest asks for a file's capabilities before each write(2).
     '--killpriv-v2',
-    ...(share.xattr ? ['--xattr'] : []), ...cache,
+    ...(share.xattr ? ['--xattr', `--xattrmap=${xattrRules}`] : []), ...cache,
   ]
 }
