@@ -1,6 +1,7 @@
 /** Containers and processes in a test's guest, with their streams at this end. */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import type { Spec } from '../../protocol/oci/spec.ts'
 import type { AgentEnd } from './agent-end.ts'
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
@@ -9,7 +10,7 @@ const capabilities = ['CAP_CHOWN', 'CAP_KILL', 'CAP_SETUID', 'CAP_SETGID', 'CAP_
 
 export function processOf(args: readonly string[], terminal = false) {
   return {
-    args, terminal, cwd: '/', user: { uid: 0, gid: 0 }, env: ['PATH=/bin', 'TERM=xterm'], noNewPrivileges: true,
+    args: [...args], terminal, cwd: '/', user: { uid: 0, gid: 0 }, env: ['PATH=/bin', 'TERM=xterm'], noNewPrivileges: true,
     capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
   }
 }
@@ -25,7 +26,7 @@ export function specOf(rootfs: string, args: readonly string[], terminal = false
       { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
       { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'] },
     ],
-    linux: { namespaces: ['pid', 'ipc', 'uts', 'mount', 'cgroup'].map(type => ({ type })), resources },
+    linux: { namespaces: (['pid', 'ipc', 'uts', 'mount', 'cgroup'] as const).map(type => ({ type })), resources },
   }
 }
 
@@ -112,10 +113,12 @@ export class Streams {
 }
 
 /** Creates and starts a container; `finish` waits for its exit and every byte of output, and deletes it. */
-export async function run(guest: AgentEnd, id: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean; resources?: object; pid?: { podPidNamespace?: true; targetContainerId?: string } } = {}) {
+export async function run(guest: AgentEnd, id: string, args: readonly string[], options: { stdin?: boolean; terminal?: boolean; resources?: object; change?: (spec: Spec) => void; pid?: { podPidNamespace?: true; targetContainerId?: string } } = {}) {
   const streams = await Streams.open(guest, options)
   await streams.orClose(async () => {
-    await guest.agent.createContainer({ containerId: id, spec: encode(specOf(guest.surroundings.rootfs, args, options.terminal, options.resources)), stdio: streams.request, ...options.pid })
+    const spec: Spec = specOf(guest.surroundings.rootfs, args, options.terminal, options.resources)
+    options.change?.(spec)
+    await guest.agent.createContainer({ containerId: id, spec: encode(spec), stdio: streams.request, ...options.pid })
     await guest.agent.startContainer({ containerId: id })
   })
   const finish = async (): Promise<Ended> => {
