@@ -26,8 +26,11 @@ export function applySettings(resources: LinuxResources, directoryOf: DirectoryO
   if (cpu) setCpu(cpu, set)
   if (memory) setMemory(memory, set, directoryOf('memory'))
   if (pids && pids.limit !== 0) set('pids', 'pids.max', pids.limit > 0 ? pids.limit : 'max')
-  if (blockIO) setBlockIo(blockIO, set)
-  for (const { pageSize, limit } of hugepageLimits ?? []) set('hugetlb', `hugetlb.${pageSize}.limit_in_bytes`, limit)
+  if (blockIO) setBlockIo(blockIO, set, directoryOf('blkio'))
+  for (const { pageSize, limit } of hugepageLimits ?? []) {
+    // A limit of zero is what CRI writes for every page size, and without the controller nobody has any of those pages.
+    if (limit > 0 || directoryOf('hugetlb') !== undefined) set('hugetlb', `hugetlb.${pageSize}.limit_in_bytes`, limit)
+  }
   if (network?.classID !== undefined) set('net_cls', 'net_cls.classid', network.classID)
   for (const { name, priority } of network?.priorities ?? []) set('net_prio', 'net_prio.ifpriomap', `${name} ${priority}`)
   for (const [device, { hcaHandles, hcaObjects }] of Object.entries(rdma ?? {})) {
@@ -89,10 +92,12 @@ function setMemory(memory: LinuxMemory, set: Set, directory: string | undefined)
   if (disableOOMKiller) set('memory', 'memory.oom_control', 1)
 }
 
-function setBlockIo(io: LinuxBlockIo, set: Set): void {
-  if (io.weight) set('blkio', 'blkio.bfq.weight', io.weight)
+function setBlockIo(io: LinuxBlockIo, set: Set, directory: string | undefined): void {
+  // CFQ, which left the kernel with 5.0, has the files without a prefix.
+  const weights = directory !== undefined && readIfAny(`${directory}/blkio.weight`) !== undefined ? 'blkio.weight' : 'blkio.bfq.weight'
+  if (io.weight) set('blkio', weights, io.weight)
   if (io.leafWeight) set('blkio', 'blkio.leaf_weight', io.leafWeight)
-  for (const { major, minor, weight } of io.weightDevice ?? []) if (weight) set('blkio', 'blkio.bfq.weight_device', `${major}:${minor} ${weight}`)
+  for (const { major, minor, weight } of io.weightDevice ?? []) if (weight) set('blkio', `${weights}_device`, `${major}:${minor} ${weight}`)
   const throttles = [
     ['read_bps', io.throttleReadBpsDevice], ['write_bps', io.throttleWriteBpsDevice],
     ['read_iops', io.throttleReadIOPSDevice], ['write_iops', io.throttleWriteIOPSDevice],

@@ -9,6 +9,7 @@ describe('cgroup v2 settings', () => {
   it.each<[string, LinuxResources, string[]]>([
     ['memory', { memory: { limit: 1000, swap: 3000, reservation: 500 } }, ['memory.max=1000', 'memory.swap.max=2000', 'memory.low=500']],
     ['no limit', { memory: { limit: -1, swap: -1 } }, ['memory.max=max', 'memory.swap.max=max']],
+    ['no limit of memory, so none of swap', { memory: { limit: -1 } }, ['memory.max=max', 'memory.swap.max=max']],
     ['no swap', { memory: { limit: 1000, swap: 1000 } }, ['memory.max=1000', 'memory.swap.max=0']],
     ['zero means not given', { memory: { limit: 0, swap: 0 }, pids: { limit: 0 }, cpu: { shares: 0 } }, []],
     ['quota and period', { cpu: { quota: 50_000, period: 100_000 } }, ['cpu.max=50000 100000']],
@@ -19,9 +20,17 @@ describe('cgroup v2 settings', () => {
     ['cpuset', { cpu: { cpus: ' 0-1 ', mems: '0' } }, ['cpuset.cpus=0-1', 'cpuset.mems=0']],
     ['huge pages', { hugepageLimits: [{ pageSize: '2MB', limit: 4194304 }] }, ['hugetlb.2MB.max=4194304']],
     ['throttles', { blockIO: { throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 1000 }] } }, ['io.max=8:0 rbps=1000']],
+    ['weights, for both schedulers', { blockIO: { weight: 1000 } }, ['io.bfq.weight=1000', 'io.weight=default 10000']],
+    ['a weight for a device, without BFQ', { blockIO: { weightDevice: [{ major: 8, minor: 0, weight: 10 }] } }, ['io.weight=8:0 1']],
+    ['burst', { cpu: { quota: 10, period: 20, burst: 5 } }, ['cpu.max=10 20', 'cpu.max.burst=5']],
+    ['RDMA', { rdma: { mlx5_0: { hcaHandles: 3 } } }, ['rdma.max=mlx5_0 hca_handle=3 hca_object=max']],
     ['unified comes last', { memory: { limit: 1000 }, unified: { 'memory.high': '900' } }, ['memory.max=1000', 'memory.high=900']],
   ])('%s', (_name, resources, expected) => {
     expect(writes(resources)).toEqual(expected)
+  })
+
+  it('gives BFQ the weight of a device in its own terms', () => {
+    expect(writes({ blockIO: { weightDevice: [{ major: 8, minor: 0, weight: 10 }] } }, { 'io.bfq.weight': 'default 100\n' })).toEqual(['io.bfq.weight=8:0 10'])
   })
 
   it('keeps the half of cpu.max that is not given', () => {

@@ -31,7 +31,7 @@ export function settings(resources: LinuxResources, read: (file: string) => stri
     ...(memory ? memorySettings(memory, read) : []),
     ...(cpu ? cpuSettings(cpu, read) : []),
     ...(pids && pids.limit !== 0 ? [{ file: 'pids.max', value: pids.limit > 0 ? `${pids.limit}` : 'max' }] : []),
-    ...(blockIO ? ioSettings(blockIO) : []),
+    ...(blockIO ? ioSettings(blockIO, read) : []),
     ...(hugepageLimits ?? []).map(({ pageSize, limit }) => ({ file: `hugetlb.${pageSize}.max`, value: `${limit}`, optional: limit === 0 })),
     ...Object.entries(rdma ?? {}).map(([device, { hcaHandles, hcaObjects }]) => ({
       file: 'rdma.max',
@@ -54,9 +54,10 @@ function memorySettings(memory: LinuxMemory, read: (file: string) => string | un
     }
     made.push({ file: 'memory.max', value: bytes(limit) })
   }
-  // v1's swap is memory and swap together; v2's is swap alone.
-  if (swap) {
-    const { swapOnly } = split(swap, limit)
+  // v1's swap is memory and swap together; v2's is swap alone. «No limit» for memory means none for swap either, as on v1.
+  const both = swap || (limit === -1 ? -1 : 0)
+  if (both) {
+    const { swapOnly } = split(both, limit)
     made.push({ file: 'memory.swap.max', value: swapOnly, optional: swapOnly === 'max' || swapOnly === '0' })
   }
   if (reservation) made.push({ file: 'memory.low', value: bytes(reservation) })
@@ -87,13 +88,15 @@ function cpuSettings(cpu: LinuxCpu, read: (file: string) => string | undefined):
   return made
 }
 
-function ioSettings(io: LinuxBlockIo): Setting[] {
+function ioSettings(io: LinuxBlockIo, read: (file: string) => string | undefined): Setting[] {
   const made: Setting[] = []
   if (io.leafWeight) throw new Fault('linux.resources.blockIO.leafWeight: cgroup v2 has no leaf weights', { fix: 'leave it out' })
   // The BFQ scheduler has a file of its own, on v1's scale; the io.cost controller the one on v2's.
   if (io.weight) made.push({ file: 'io.bfq.weight', value: `${io.weight}`, optional: true }, { file: 'io.weight', value: `default ${ioWeight(io.weight)}`, optional: true })
   for (const { major, minor, weight } of io.weightDevice ?? []) {
-    if (weight) made.push({ file: 'io.bfq.weight', value: `${major}:${minor} ${weight}` })
+    if (!weight) continue
+    const isBfq = read('io.bfq.weight') !== undefined
+    made.push(isBfq ? { file: 'io.bfq.weight', value: `${major}:${minor} ${weight}` } : { file: 'io.weight', value: `${major}:${minor} ${ioWeight(weight)}` })
   }
   const throttles = [
     ['rbps', io.throttleReadBpsDevice], ['wbps', io.throttleWriteBpsDevice], ['riops', io.throttleReadIOPSDevice], ['wiops', io.throttleWriteIOPSDevice],
