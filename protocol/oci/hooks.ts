@@ -22,6 +22,9 @@ export interface Hooks {
   poststop?: Hook[]
 }
 
+/** In the order of a container's life. */
+export const hookPoints = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'] as const satisfies (keyof Hooks)[]
+
 const hook = record<Hook>(() => ({
   path: needed(absolutePath, 'give the absolute path of the program to run'),
   args: list(text),

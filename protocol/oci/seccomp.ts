@@ -42,6 +42,17 @@ export const seccompOperators = [
 ] as const
 export type SeccompOperator = (typeof seccompOperators)[number]
 
+/** Architectures that the spec names, those of other machines included. */
+export const seccompArchitectures = [
+  'X86', 'X86_64', 'X32', 'ARM', 'AARCH64', 'LOONGARCH64', 'M68K', 'MIPS', 'MIPS64', 'MIPS64N32', 'MIPSEL', 'MIPSEL64', 'MIPSEL64N32',
+  'PPC', 'PPC64', 'PPC64LE', 'S390', 'S390X', 'SH', 'SHEB', 'PARISC', 'PARISC64', 'RISCV64',
+].map(name => `SCMP_ARCH_${name}`)
+
+export const seccompFlags = [
+  'SECCOMP_FILTER_FLAG_TSYNC', 'SECCOMP_FILTER_FLAG_LOG', 'SECCOMP_FILTER_FLAG_SPEC_ALLOW', 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV',
+] as const
+export type SeccompFlag = (typeof seccompFlags)[number]
+
 const section = 'config-linux.md#seccomp'
 const errno = whole(0, 4095) // MAX_ERRNO, include/linux/err.h
 

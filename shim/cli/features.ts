@@ -1,24 +1,12 @@
+import { flagsOfKernel } from '../../agent/container/seccomp/kernel-flags.ts'
 import { capabilityNames } from '../../native/ts/constants/capability.ts'
-import { namespaceTypes } from '../../protocol/oci/linux.ts'
-import type { Features } from '../../protocol/oci/features.ts'
-import { ociVersion } from '../../protocol/oci/state.ts'
+import { containerFeatures } from '../../protocol/oci/features.ts'
 import type { Context } from './context.ts'
 
 /** `features`: what this runtime can do (features.md). */
 export async function features(_args: readonly string[], { print }: Context): Promise<number> {
-  const document: Features = {
-    ociVersionMin: '1.0.0',
-    ociVersionMax: ociVersion,
-    hooks: ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'],
-    linux: {
-      namespaces: [...namespaceTypes],
-      capabilities: capabilityNames.map(name => `CAP_${name}`),
-      cgroup: { v1: true, v2: true, systemd: false, systemdUser: false },
-      apparmor: { enabled: false },
-      selinux: { enabled: false },
-      intelRdt: { enabled: false },
-    },
-  }
+  const document = containerFeatures(capabilityNames)
+  document.linux.seccomp = { ...document.linux.seccomp, supportedFlags: flagsOfKernel() }
   print(JSON.stringify(document, undefined, 2))
   return 0
 }

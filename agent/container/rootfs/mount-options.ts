@@ -3,6 +3,9 @@ import {
   MOUNT_ATTR_RDONLY, MOUNT_ATTR_RELATIME, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE,
 } from '../../../native/ts/constants/mount.ts'
 import type { IdMappings } from '../../../native/ts/user-namespace.ts'
+import {
+  type AttributeOption, idMapOptions, meaninglessOptions, type PropagationOption, superblockOptions,
+} from '../../../protocol/oci/mount-options.ts'
 import type { Mount } from '../../../protocol/oci/spec.ts'
 import type { IdMap } from './id-maps.ts'
 
@@ -36,7 +39,7 @@ export interface MountPlan {
 }
 
 /** Option → attribute, and whether it sets or clears it (config.md#mounts, mount(8)). */
-const attributeOptions: Readonly<Record<string, Attributes>> = {
+const attributes: Readonly<Record<AttributeOption, Attributes>> = {
   ro: { set: MOUNT_ATTR_RDONLY, clear: 0 },
   rw: { set: 0, clear: MOUNT_ATTR_RDONLY },
   nosuid: { set: MOUNT_ATTR_NOSUID, clear: 0 },
@@ -57,10 +60,9 @@ const attributeOptions: Readonly<Record<string, Attributes>> = {
   // As mount(8) has it: without any mode the kernel's default is relatime again.
   norelatime: { set: 0, clear: 0 },
   nostrictatime: { set: MOUNT_ATTR_RELATIME, clear: MOUNT_ATTR__ATIME },
-  defaults: { set: 0, clear: 0 },
 }
 
-const propagationOptions: Readonly<Record<string, { flag: number; recursive: boolean }>> = {
+const propagations: Readonly<Record<PropagationOption, { flag: number; recursive: boolean }>> = {
   private: { flag: MS_PRIVATE, recursive: false },
   rprivate: { flag: MS_PRIVATE, recursive: true },
   shared: { flag: MS_SHARED, recursive: false },
@@ -71,11 +73,8 @@ const propagationOptions: Readonly<Record<string, { flag: number; recursive: boo
   runbindable: { flag: MS_UNBINDABLE, recursive: true },
 }
 
-/** Flags of the superblock, under the kernel's own names (fs/fs_context.c, common_set_sb_flag and common_clear_sb_flag). */
-const superblockFlags = new Set(['sync', 'async', 'dirsync', 'mand', 'nomand', 'lazytime', 'nolazytime'])
-
-/** Understood by mount(8) alone, or without meaning in the kernel. */
-const ignored = new Set(['silent', 'loud', 'iversion', 'noiversion', 'acl', 'noacl', '_netdev', 'auto', 'noauto', 'user', 'nouser', 'nofail'])
+const superblockFlags: ReadonlySet<string> = new Set(superblockOptions)
+const ignored: ReadonlySet<string> = new Set([...meaninglessOptions, ...idMapOptions])
 
 /** Reads a mount's options, in order: of two that contradict each other the last one counts. Relative sources count from `bundle`. */
 export function planMount(mount: Mount, bundle: string): MountPlan {
@@ -98,13 +97,13 @@ function idMappingOf({ uidMappings, gidMappings, options = [] }: Mount): MountPl
 }
 
 function isIdMapOption(option: string): boolean {
-  return option === 'idmap' || option === 'ridmap'
+  return idMapOptions.some(name => name === option)
 }
 
 function applyOption(plan: MountPlan, option: string): void {
-  const attribute = attributeOptions[option]
-  const recursive = option.startsWith('r') ? attributeOptions[option.slice(1)] : undefined
-  const propagation = propagationOptions[option]
+  const attribute = named(attributes, option)
+  const recursive = option.startsWith('r') ? named(attributes, option.slice(1)) : undefined
+  const propagation = named(propagations, option)
   if (option === 'bind' || option === 'rbind') plan.kind = plan.kind === 'rbind' ? plan.kind : option
   else if (attribute) add(plan.attributes, attribute)
   else if (propagation) plan.propagation.push(propagation)
@@ -112,7 +111,11 @@ function applyOption(plan: MountPlan, option: string): void {
   else if (superblockFlags.has(option)) plan.flags.push(option)
   else if (option === 'tmpcopyup') plan.copyUp = true
   else if (option === 'remount') plan.remount = true
-  else if (!ignored.has(option) && !isIdMapOption(option) && option !== '') plan.data.push(option)
+  else if (!ignored.has(option) && option !== '') plan.data.push(option)
+}
+
+function named<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
 /** A later option overrides an earlier one: what is set now is no longer to be cleared, and the other way round. */
@@ -123,5 +126,5 @@ function add(to: Attributes, next: Attributes): void {
 
 /** `rootfsPropagation` of the spec (config-linux.md#rootfs-mount-propagation); undefined: not given. */
 export function rootPropagation(name: string | undefined): { flag: number; recursive: boolean } | undefined {
-  return name === undefined || name === '' ? undefined : propagationOptions[name]
+  return name === undefined ? undefined : named(propagations, name)
 }

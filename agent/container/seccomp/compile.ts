@@ -8,7 +8,7 @@ import {
   SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 } from '../../../native/ts/constants/prctl.ts'
 import { Fault } from '../../../native/ts/fault.ts'
-import type { LinuxSeccomp } from '../../../protocol/oci/seccomp.ts'
+import { type LinuxSeccomp, seccompArchitectures, type SeccompFlag } from '../../../protocol/oci/seccomp.ts'
 import { errnoNoSys, killThread, permits, returnOf } from './actions.ts'
 import { type Architecture, architectures, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_SYSCALL_BIT } from './architectures.ts'
 import { Assembler, JEQ, JGE, Label } from './bpf.ts'
@@ -23,7 +23,7 @@ const dataArch = 4
 const highest = 0xffff_ffff
 
 /** What a spec may ask for (config-linux.md#seccomp). */
-export const filterFlags: Readonly<Record<string, number>> = {
+export const filterFlags: Readonly<Record<SeccompFlag, number>> = {
   SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 }
 
@@ -37,7 +37,7 @@ interface Range {
 export function compileFilter(filter: LinuxSeccomp, warn: (message: string) => void): CompiledFilter {
   const asks = asksListener(filter)
   const flags = (filter.flags ?? []).reduce((bits, name) => {
-    const bit = filterFlags[name]
+    const bit = Object.hasOwn(filterFlags, name) ? filterFlags[name as SeccompFlag] : undefined // a key of it
     if (bit === undefined) throw new Fault(`linux.seccomp.flags: ${name} is not supported`)
     return bits | bit
   }, 0)
@@ -122,6 +122,5 @@ function ranges(filter: LinuxSeccomp, group: readonly Architecture[]): Range[] {
 }
 
 function warnOfUnknown(filter: LinuxSeccomp, warn: (message: string) => void): void {
-  const known = /^SCMP_ARCH_(X86|X86_64|X32|ARM|AARCH64|MIPS\w*|PPC\w*|S390X?|PARISC\w*|RISCV64|LOONGARCH64|M68K|SHE?B?)$/
-  for (const name of filter.architectures ?? []) if (!known.test(name)) warn(`linux.seccomp.architectures: ${name} is unknown`)
+  for (const name of filter.architectures ?? []) if (!seccompArchitectures.includes(name)) warn(`linux.seccomp.architectures: ${name} is unknown`)
 }
