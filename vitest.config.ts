@@ -6,5 +6,5 @@ export default defineConfig({
   resolve: { alias: { 'native:sys': new URL('./native/ts/fake/sys.ts', import.meta.url).pathname } },
   test: { // Fuzzers and the type checker: on a machine under load they take many seconds.
     testTimeout: 60_000,
-    include: ['{native/ts,protocol,shim,agent,guest-image,hack}/**/*.spec.ts'] },
+    include: ['{native/ts,protocol,shim,agent,guest-image,hack,test/fuzz}/**/*.spec.ts'] },
 })

@@ -50,6 +50,7 @@ describe('Codec', () => {
     ['a negative number', { signed: -1 }, [0x28, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]],
     ['64 bits', { big: 2n ** 64n - 1n }, [0x30, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]],
     ['a double', { real: 1 }, [0x41, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]],
+    ['a negative zero', { real: -0 }, [0x41, 0, 0, 0, 0, 0, 0, 0, 0x80]],
     ['an empty message, which is not an absent one', { leaf: { name: '' } }, [0x4a, 0]],
     ['a list with empty items', { texts: ['', 'a'] }, [0x52, 0, 0x52, 1, 0x61]],
     ['a list of numbers, packed', { numbers: [1, 300] }, [0x5a, 3, 1, 0xac, 2]],

@@ -149,15 +149,17 @@ function singleField({ number, name, kind, oneof, isOptional }: Declaration): Fi
   const isAlwaysWritten = oneof !== undefined || isOptional
   const write = (writer: BinaryWriter, value: unknown) => void kind.write(writer.uint32(tag), value)
   const writeBytes = (writer: BinaryWriter, value: unknown) => (value as Uint8Array).length > 0 && write(writer, value)
+  const writeDouble = (writer: BinaryWriter, value: unknown) => !Object.is(value, 0) && write(writer, value)
   const read: ReadField = oneof === undefined
     ? (reader, message) => { message[name] = kind.read(reader) }
     : (reader, message) => { message[oneof] = { $case: name, value: kind.read(reader) } }
   return {
     name,
     oneof,
-    zero: isAlwaysWritten ? undefined : kind.zero,
+    // -0 equals 0 and is written all the same.
+    zero: isAlwaysWritten || kind === scalars.d ? undefined : kind.zero,
     // No value equals another of bytes, so that empty ones are found by their length.
-    write: kind === scalars.b && !isAlwaysWritten ? writeBytes : write,
+    write: isAlwaysWritten ? write : kind === scalars.b ? writeBytes : kind === scalars.d ? writeDouble : write,
     readers: [[tag, read]],
   }
 }

@@ -53,7 +53,8 @@ function parseJson(json: string, what: string): unknown {
   try {
     return JSON.parse(json)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    // Engines quote the text: its line ends and terminal codes must not become the error's.
+    const reason = (error instanceof Error ? error.message : String(error)).replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
     throw new SpecError(what, [`is not JSON: ${reason}`], 1, { cause: error })
   }
 }

@@ -54,7 +54,8 @@ export class LineSplitter {
 
   push(bytes: Uint8Array): void {
     const text = this.#rest + sys.utf8Decode(bytes, 0, bytes.length)
-    const lines = text.split('\n')
+    // A lone carriage return ends a line too: a terminal would go back on it and write over what stands there.
+    const lines = text.split(/\r\n?|\n/)
     this.#rest = lines.pop() ?? ''
     for (const line of lines) this.#pieces(line)
     while (this.#rest.length > this.maxCharacters) {
