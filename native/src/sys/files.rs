@@ -200,9 +200,7 @@ fn close_span(first: u32, last: u32, flags: u32) -> Outcome {
     result(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) })
 }
 
-/// struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name (getdents64(2)).
 fn read_entries(fd: i32) -> Outcome<Vec<DirectoryEntry>> {
-    const NAME: usize = 19;
     let mut entries = Vec::new();
     let mut buffer = vec![0u8; 16 * 1024];
     loop {
@@ -211,16 +209,22 @@ fn read_entries(fd: i32) -> Outcome<Vec<DirectoryEntry>> {
         if got == 0 {
             return Ok(entries);
         }
-        let mut rest = &buffer[..got as usize];
-        while rest.len() > NAME {
-            let length = u16::from_ne_bytes([rest[16], rest[17]]) as usize;
-            let (entry, behind) = rest.split_at(length.clamp(NAME, rest.len()));
-            let name = &entry[NAME..];
-            let name = &name[..name.iter().position(|byte| *byte == 0).unwrap_or(name.len())];
-            if name != b"." && name != b".." {
-                entries.push(DirectoryEntry { name: text_of(name), type_: entry[18].into() });
-            }
-            rest = behind;
+        add_entries(&buffer[..got as usize], &mut entries);
+    }
+}
+
+/// struct linux_dirent64: ino 8, off 8, reclen 2, type 1, name (getdents64(2)). Whatever the bytes, it ends.
+pub fn add_entries(bytes: &[u8], entries: &mut Vec<DirectoryEntry>) {
+    const NAME: usize = 19;
+    let mut rest = bytes;
+    while rest.len() > NAME {
+        let length = u16::from_ne_bytes([rest[16], rest[17]]) as usize;
+        let (entry, behind) = rest.split_at(length.clamp(NAME, rest.len()));
+        let name = &entry[NAME..];
+        let name = &name[..name.iter().position(|byte| *byte == 0).unwrap_or(name.len())];
+        if name != b"." && name != b".." {
+            entries.push(DirectoryEntry { name: text_of(name), type_: entry[18].into() });
         }
+        rest = behind;
     }
 }

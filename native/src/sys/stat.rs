@@ -80,6 +80,25 @@ struct Statx {
 }
 const _: () = assert!(size_of::<Statx>() == 256);
 
+/// struct statfs of 64 bits, include/uapi/asm-generic/statfs.h: not every libc tells all of it.
+#[repr(C)]
+#[derive(Default)]
+struct KernelStatFs {
+    type_: i64,
+    block_size: i64,
+    blocks: u64,
+    blocks_free: u64,
+    blocks_available: u64,
+    files: u64,
+    files_free: u64,
+    id: [i32; 2],
+    name_length: i64,
+    fragment_size: i64,
+    flags: i64,
+    spare: [i64; 4],
+}
+const _: () = assert!(size_of::<KernelStatFs>() == 120);
+
 /// STATX_BASIC_STATS | STATX_MNT_ID, include/uapi/linux/stat.h.
 const WANTED: u32 = 0x7ff | 0x1000;
 
@@ -110,19 +129,18 @@ sys_functions! {
 
     fn statfs as "statfs"(path: Text) -> Outcome<StatFs> {
         let path = path.checked()?;
-        // SAFETY: an all-zero statfs is valid, and filled by the kernel.
-        let mut seen: libc::statfs = unsafe { std::mem::zeroed() };
-        // SAFETY: path and seen are alive for the call.
-        retry(|| unsafe { libc::statfs(path.as_ptr(), &mut seen) })?;
+        let mut seen = KernelStatFs::default();
+        // SAFETY: path and seen are alive for the call; the layout is asserted.
+        retry(|| unsafe { libc::syscall(libc::SYS_statfs, path.as_ptr(), &raw mut seen) })?;
         Ok(StatFs {
-            type_: seen.f_type as i64,
-            block_size: seen.f_bsize as i64,
-            blocks: seen.f_blocks as i64,
-            blocks_free: seen.f_bfree as i64,
-            blocks_available: seen.f_bavail as i64,
-            files: seen.f_files as i64,
-            files_free: seen.f_ffree as i64,
-            flags: seen.f_flags as i64,
+            type_: seen.type_,
+            block_size: seen.block_size,
+            blocks: seen.blocks as i64,
+            blocks_free: seen.blocks_free as i64,
+            blocks_available: seen.blocks_available as i64,
+            files: seen.files as i64,
+            files_free: seen.files_free as i64,
+            flags: seen.flags,
         })
     }
 
