@@ -38,7 +38,7 @@ export function takeInventory(stack: Stack): Inventory {
 
 /** What the first container of a stack makes and all later ones use: directories named after the namespace, and what kata-ts measured of the host. */
 function isPermanent(path: string): boolean {
-  return /^(\/run\/containerd\/(s|fifo|runc|runc\/(default|k8s\.io))|\/run\/kata-ts\/(default|k8s\.io|host\.json)|state\/[^/]+\/(default|k8s\.io))$/.test(path)
+  return /^(\/run\/containerd\/(s|fifo|runc|runc\/(default|k8s\.io))|\/run\/kata-ts\/(default|k8s\.io|host\.json|programs(\/[0-9a-f]+\.json)?)|state\/[^/]+\/(default|k8s\.io))$/.test(path)
 }
 
 /** Lines of `after` that `before` has not, by kind, but for those that match `tolerated`; empty when nothing leaked. */
