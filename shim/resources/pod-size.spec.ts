@@ -39,6 +39,16 @@ describe('PodSize', () => {
     expect(size.after('a', memory(128)).size).toMatchObject({ memoryMib: 292, vcpus: 4 })
   })
 
+  it('makes room for the huge pages of its containers, whatever was said of the pod', () => {
+    const size = pod({ memoryBytes: 128 * mebibyte })
+    size.add('a', memory(128))
+    const before = size.after('a', {}).size.memoryMib
+    size.add('b', { hugepageLimits: [{ pageSize: '2MB', limit: 64 * mebibyte }] })
+    expect(size.after('b', {}).size.memoryMib).toBeGreaterThanOrEqual(before + 65)
+    size.remove('b')
+    expect(size.after('a', {}).size.memoryMib).toBe(before)
+  })
+
   it('changes nothing before it is committed', () => {
     const size = pod({ memoryBytes: 128 * mebibyte })
     size.add('a', memory(128))

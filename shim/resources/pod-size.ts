@@ -58,7 +58,7 @@ export class PodSize {
       if (pod === 0) return sum(of)
       return of(old) > 0 && of(changed) > 0 ? Math.max(0, pod + of(changed) - of(old)) : pod
     }
-    const limits: PodLimits = { memoryBytes: moved(each => each.memoryBytes), cpus: moved(each => each.cpus), hugepageBytes: this.#pod.hugepageBytes }
+    const limits: PodLimits = { memoryBytes: moved(each => each.memoryBytes), cpus: moved(each => each.cpus), hugepageBytes: Math.max(this.#pod.hugepageBytes, sum(each => each.hugepageBytes)) }
     return { size: this.#size(limits), commit: present => { this.#present = present; this.#commit(containerId, changed, limits) } }
   }
 

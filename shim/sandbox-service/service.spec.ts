@@ -78,6 +78,16 @@ describe('sandbox service', () => {
     await expect(made.api.pingSandbox({ sandboxId })).rejects.toMatchObject({ code: Code.Unavailable, message: expect.stringContaining('the VMM died') })
   })
 
+  it('takes new limits of the pod in both forms, and refuses what is neither', async () => {
+    const { shim: made } = shim()
+    await made.api.createSandbox({ sandboxId, options: options() })
+    await made.api.startSandbox({ sandboxId })
+    const oci = { typeUrl: 'types.containerd.io/opencontainers/runtime-spec/1/LinuxResources', value: new TextEncoder().encode('{"memory":{"limit":67108864}}') }
+    await expect(made.api.updateSandbox({ sandboxId, resources: oci })).resolves.toEqual({})
+    await expect(made.api.updateSandbox({ sandboxId })).resolves.toEqual({})
+    await expect(made.api.updateSandbox({ sandboxId, resources: { typeUrl: 'other', value: new Uint8Array() } })).rejects.toThrow('resources of type other')
+  })
+
   it('gives back what start prepared when no sandbox was created', async () => {
     const { shim: made } = shim()
     await made.api.shutdownSandbox({ sandboxId })

@@ -1,7 +1,6 @@
 import { monotonicMs } from '../../native/ts/clock.ts'
 import { SandboxDefinition } from '../../protocol/gen/sandbox.ts'
 import type { Server } from '../../protocol/ttrpc/server.ts'
-import { Refusal } from '../refusal.ts'
 import type { SandboxContext } from './context.ts'
 import { create } from './create.ts'
 import { metrics } from './metrics.ts'
@@ -11,6 +10,7 @@ import { shutdown } from './shutdown.ts'
 import { start } from './start.ts'
 import { status } from './status.ts'
 import { stop } from './stop.ts'
+import { update } from './update.ts'
 import { wait } from './wait.ts'
 
 /**
@@ -41,7 +41,7 @@ export function registerSandboxService(server: Server, context: SandboxContext):
     pingSandbox: on('pingSandbox', ping),
     shutdownSandbox: on('shutdownSandbox', shutdown),
     sandboxMetrics: on('sandboxMetrics', metrics),
-    // containerd 2.2 does not ask its shims; a resize comes as an update of the containers.
-    updateSandbox: () => { throw new Refusal('unimplemented', 'UpdateSandbox is not supported by kata-ts') },
+    // containerd up to 2.2 does not ask its shims; a resize comes as an update of the containers.
+    updateSandbox: on('updateSandbox', update),
   })
 }

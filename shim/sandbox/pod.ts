@@ -80,7 +80,7 @@ export function podOfConfig(id: string, config: PodSandboxConfig, netnsPath: str
     annotations: config.annotations,
     netnsPath,
     cgroupsPath: config.linux?.cgroupParent ? podSandboxCgroup(config.linux.cgroupParent, id) : '',
-    limits: podLimits(config.linux?.resources),
+    limits: limitsOfCri(config.linux?.resources),
     etc: {
       'hostname': `${hostname}\n`,
       // As containerd's own sandboxer does it; kubelet mounts another one over it.
@@ -99,7 +99,7 @@ function mappingsOfConfig(options: UserNamespace | undefined): IdMappings | unde
 }
 
 /** CRI's resources mean what the runtime spec's do. */
-function podLimits(resources: LinuxContainerResources | undefined): PodLimits {
+export function limitsOfCri(resources: LinuxContainerResources | undefined): PodLimits {
   if (!resources) return noLimits
   return limitsOfResources({
     memory: { limit: Number(resources.memoryLimitInBytes) },

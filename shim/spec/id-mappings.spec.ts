@@ -20,6 +20,11 @@ describe('id mappings', () => {
     expect(() => mappingsOfPod({ namespaces: [{ type: 'user' }], uidMappings: ids })).toThrow('no mappings')
   })
 
+  it('refuses a user namespace without a root', () => {
+    const others = [{ containerID: 1, hostID: 100_000, size: 1000 }]
+    expect(() => mappingsOfPod({ namespaces: [{ type: 'user' }], uidMappings: others, gidMappings: ids })).toThrow('map id 0')
+  })
+
   it("takes a mount's own mappings, or with the option those of the container", () => {
     expect(mappingsOfMount(mount, { uidMappings: ids, gidMappings: ids })).toBeUndefined()
     expect(mappingsOfMount({ ...mount, uidMappings: ids, gidMappings: ids }, {})).toEqual({ uids: ids, gids: ids, recursive: false })

@@ -4,10 +4,13 @@ import type { CreateSandboxRequest } from '../../protocol/gen/agent.ts'
 import type { Linux } from '../../protocol/oci/linux.ts'
 import type { Mount } from '../../protocol/oci/spec.ts'
 
-/** The mappings of a pod's user namespace, by the spec of its pause container; undefined: it has none. Throws Fault for one without ids. */
+/** The mappings of a pod's user namespace, by the spec of its pause container; undefined: it has none. Throws Fault for one without ids, or without root: nobody could set up its containers. */
 export function mappingsOfPod({ namespaces = [], uidMappings = [], gidMappings = [] }: Pick<Linux, 'namespaces' | 'uidMappings' | 'gidMappings'> = {}): IdMappings | undefined {
   if (!namespaces.some(({ type }) => type === 'user')) return undefined
-  if (uidMappings.length > 0 && gidMappings.length > 0) return { uids: uidMappings, gids: gidMappings }
+  if (uidMappings.length > 0 && gidMappings.length > 0) {
+    if (mappedId(0, uidMappings) !== undefined && mappedId(0, gidMappings) !== undefined) return { uids: uidMappings, gids: gidMappings }
+    throw new Fault("the pod's user namespace maps no id to its root", { fix: 'map id 0 of the containers, for users and for groups' })
+  }
   throw new Fault('the pod has a user namespace, but says no mappings for it', { fix: 'give it uidMappings and gidMappings, as containerd does' })
 }
 

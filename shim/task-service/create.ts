@@ -12,6 +12,7 @@ import { runHooks } from '../host-hooks.ts'
 import { Process } from '../process/process.ts'
 import { Refusal } from '../refusal.ts'
 import { takeOomScore } from '../resources/oom-score.ts'
+import { makeRoomForHugepages } from '../resources/update.ts'
 import { Container, type HostProcess } from '../sandbox/container.ts'
 import { Placeholder } from '../sandbox/placeholder.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
@@ -78,6 +79,7 @@ export async function create(context: TaskContext, request: CreateTaskRequest): 
   const agent = await sandbox.agent()
   const disks = guest ? await sandbox.disks.takeAll(guest.disks, shared) : []
   await sandbox.volumes.bring(container.id, agent)
+  if (guest) await makeRoomForHugepages(sandbox, container.id, guest.spec.linux?.resources ?? {})
   await runHooks(container.hooks.create, 'createRuntime', hookState(container, 'creating'))
   // Hooks may have made the container's network (docker, nerdctl).
   await sandbox.ports.network?.refresh()

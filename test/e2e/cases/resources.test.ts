@@ -107,6 +107,21 @@ forEachLane('resources of a VM', (lane) => {
     await expect(asking(1 << 20)).rejects.toThrow(/huge pages of 2MB were asked for, and the guest's memory has room for \d+/)
   })
 
+  it('grows by the huge pages of a container that joins it: no limit of the pod counts them', async () => {
+    const type = 'io.kubernetes.cri.container-type'
+    const first = await Container.create(stack, lane, { spec: (spec) => { spec.annotations = { [type]: 'container' } } })
+    await first.start()
+    const total = async (): Promise<number> => Number(await first.shell("sed -n 's/^MemTotal: *\\([0-9]*\\).*/\\1/p' /proc/meminfo"))
+    const before = await total()
+    const second = await Container.create(stack, lane, { spec: (spec) => {
+      spec.annotations = { [type]: 'container', 'io.kubernetes.cri.sandbox-id': first.containerId }
+      spec.linux.resources['hugepageLimits'] = [{ pageSize: '2MB', limit: 320 * mebibyte }]
+    } })
+    await second.start()
+    expect(await second.shell('grep HugePages_Total /proc/meminfo')).toMatch(/: *160\n$/)
+    expect(await total()).toBeGreaterThan(before + 256 * 1024)
+  })
+
   it('is as large as the container\'s limits ask for', async () => {
     const container = await Container.create(stack, lane, {
       spec: (spec) => {
