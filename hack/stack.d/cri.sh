@@ -14,7 +14,7 @@ prepare_cri() {
   mkdir -p "$dir/cdi" "$dir/nri/plugins" "$dir/nri/conf.d"
 }
 
-# The pods' network: a bridge with IPv4 and IPv6, host ports by portmap.
+# The pods' network: a bridge with IPv4 and IPv6, host ports by portmap, and the bandwidth that annotations of pods ask for.
 write_cni() {
   local dir=$1
   mkdir -p "$dir/cni"
@@ -24,7 +24,8 @@ write_cni() {
     "ipam": { "type": "host-local", "dataDir": "/var/lib/cni/networks",
       "ranges": [[{ "subnet": "10.88.0.0/16" }], [{ "subnet": "fd00:88::/64" }]],
       "routes": [{ "dst": "0.0.0.0/0" }, { "dst": "::/0" }] } },
-  { "type": "portmap", "capabilities": { "portMappings": true }, "snat": true } ] }
+  { "type": "portmap", "capabilities": { "portMappings": true }, "snat": true },
+  { "type": "bandwidth", "capabilities": { "bandwidth": true } } ] }
 JSON
 }
 
