@@ -2,8 +2,10 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { onTestFinished } from 'vitest'
+import { writeCpio } from '../../../guest-image/cpio.ts'
+import { initrdEntries } from '../../../guest-image/initrd.ts'
 import type { EventRecord } from '../../e2e/containerd/client.ts'
-import { Container } from '../../e2e/container.ts'
+import { Container, type ContainerOptions } from '../../e2e/container.ts'
 import { expectNothingLeft, processesNamed, takeInventory, type Inventory } from '../../e2e/leaks.ts'
 import { checkout, type Stack } from '../../e2e/stack.ts'
 import { contained, controlRuntime, escaped, type Verdict } from '../attack.ts'
@@ -13,7 +15,7 @@ import type { Site } from '../site.ts'
 /** What no call to containerd may take: many times the shim's own deadlines below. No figure is asserted but this. */
 const answerLimitMs = 30_000
 /** The shim's deadlines: short, so that a suite of silences ends. */
-const deadlines = { timeout_ms: 4000, create_timeout_ms: 1500, call_timeout_ms: 400, kill_timeout_ms: 600, output_timeout_ms: 1500 }
+const deadlines = ['timeout_ms = 4000', 'create_timeout_ms = 1500', 'call_timeout_ms = 400', 'kill_timeout_ms = 600', 'output_timeout_ms = 1500'].join('\n')
 /** DESIGN: whatever the guest sends, its shim stays within this. */
 const residentKibMax = 64 * 1024
 /** Of one sandbox in containerd's log: a burst, some seconds of the sustained rate, and the shim's own lines. */
@@ -30,17 +32,26 @@ export interface Outcome {
   refusals: string[]
 }
 
+/** How a container of a hostile guest is made, and what else is done on the host. */
+export interface GuestAttack {
+  options?: ContainerOptions
+  /** Before the attack begins. */
+  before?: Then
+  /** When it has taken place, and all still runs. */
+  after?: Then
+}
+
 /** More that a client does while the container runs. */
 export type Then = (container: Container) => Promise<void>
 
-let built: string | undefined
+const built = new Set<string>()
 
-/** The double on the host, built when a source of it has changed. */
-export function buildDouble(): string {
-  if (built !== undefined) return built
-  const path = `${checkout}/build/test/isolation/hostile-agent/agent`
-  execFileSync(`${checkout}/hack/build-bin`, ['--bundle', `${checkout}/test/isolation/hostile-agent/agent.ts`, '-o', path], { stdio: ['ignore', 'ignore', 'inherit'] })
-  built = path
+/** The double as a program, for a host or as a guest's PID 1; built when a source of it has changed. */
+export function buildDouble(name: 'agent' | 'guest-agent' = 'agent'): string {
+  const path = `${checkout}/build/test/isolation/hostile-agent/${name}`
+  if (built.has(name)) return path
+  execFileSync(`${checkout}/hack/build-bin`, ['--bundle', `${checkout}/test/isolation/hostile-agent/${name}.ts`, '-o', path], { stdio: ['ignore', 'ignore', 'inherit'] })
+  built.add(name)
   return path
 }
 
@@ -56,6 +67,8 @@ export function linkDouble(site: Site, attack: string): string {
 export class Assault {
   readonly outcomes: Outcome[] = []
   readonly #known = new Set<string>()
+  /** Attacks that leave a mark beside their program when they take place. */
+  readonly #onHost = new Set<string>()
   readonly #logFrom: number
   #layer = 0
 
@@ -79,25 +92,47 @@ export class Assault {
     return `${this.stack.directory}/containerd.log`
   }
 
+  #newLog(): string {
+    return readFileSync(this.#logPath).subarray(this.#logFrom).toString()
+  }
+
   /** Runs each attack in a shim of its own: containers are made one after the other, then all at once asked, killed and deleted. `more`: what else happens to the container of an attack. */
   async run(attacks: readonly string[], more: Readonly<Record<string, Then>> = {}): Promise<void> {
     const running: Promise<void>[] = []
     for (const attack of attacks) {
       const path = linkDouble(this.site, attack)
-      const container = await this.#make(`[hypervisor]\ntype = "none"\n[agent]\npath = "${path}"\n`)
+      this.#onHost.add(attack)
+      const container = await this.#make(`[hypervisor]\ntype = "none"\n[agent]\npath = "${path}"\n${deadlines}`)
       running.push(this.#finish(attack, container, more[attack]))
     }
     await Promise.all(running)
   }
 
+  /** Boots a guest whose PID 1 is the attacker, in a real VM, with the shim's usual deadlines. Gives what the attacker told of it. */
+  async runInGuest(attack: string, { options, before, after }: GuestAttack = {}): Promise<string> {
+    const initrd = `${this.site.directory}/hostile.cpio`
+    writeFileSync(initrd, writeCpio(initrdEntries(readFileSync(buildDouble('guest-agent')))))
+    const made = await this.#make(`[guest]\ninitrd = "${initrd}"\nkernel_params = "kata_ts.attack=${attack}"\n[agent]\ncall_timeout_ms = 20000\n`, options)
+    if (made.refusal === undefined) await before?.(made.container)
+    let told = ''
+    await this.#finish(attack, made, async (container) => {
+      for (const end = Date.now() + answerLimitMs; told === '' && Date.now() < end;) {
+        told = /"msg":"attacked: ([^"]*)"/.exec(this.#newLog().split('\n').find(each => each.includes(container.containerId) && each.includes('attacked: ')) ?? '')?.[1] ?? ''
+        if (told === '') await new Promise(resolve => setTimeout(resolve, 50))
+      }
+      await after?.(container)
+    })
+    if (told === '') throw new Error(`the guest did not tell of its attack: ${this.outcomes.at(-1)?.refusals.join('; ')}`)
+    return told
+  }
+
   /** A task, or why there is none, of a shim with this further configuration. */
-  async #make(toml: string): Promise<{ container: Container; refusal?: string }> {
+  async #make(toml: string, options: ContainerOptions = {}): Promise<{ container: Container; refusal?: string }> {
     const layer = `${this.stack.directory}/kata-ts/config.d/95-hostile-${this.#layer++}.toml`
-    const lines = Object.entries(deadlines).map(([name, value]) => `${name} = ${value}\n`)
-    writeFileSync(layer, toml.includes('[agent]') ? toml + lines.join('') : `${toml}[agent]\n${lines.join('')}`)
+    writeFileSync(layer, toml)
     const forget = (): void => rmSync(layer, { force: true })
     onTestFinished(forget)
-    const container = await Container.prepare(this.site.host, { runtimeName: oursRuntime })
+    const container = await Container.prepare(this.site.host, { runtimeName: oursRuntime }, options)
     this.#known.add(container.containerId)
     const made = await container.createTask().then(() => ({ container }), (error: unknown) => ({ container, refusal: words(error) }))
     forget()
@@ -124,8 +159,13 @@ export class Assault {
     this.outcomes.push({ attack, id, residentKib, status, refusals })
   }
 
+  /** The shim of a container; undefined: it is gone. */
+  shimOf(id: string): number | undefined {
+    return processesNamed(this.stack, new RegExp(`containerd-shim-kata-ts-v2 .*-id ${id}`))[0]
+  }
+
   #residentKib(id: string): number | undefined {
-    const [pid] = processesNamed(this.stack, new RegExp(`containerd-shim-kata-ts-v2 .*-id ${id}`))
+    const pid = this.shimOf(id)
     const peak = pid === undefined ? undefined : /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
     return peak === undefined ? undefined : Number(peak)
   }
@@ -145,18 +185,19 @@ export class Assault {
   async violations(): Promise<string[]> {
     const found = this.outcomes.flatMap(({ attack, residentKib }) =>
       residentKib === undefined ? [`${attack}: the shim ended by itself`] : residentKib > residentKibMax ? [`${attack}: the shim took ${residentKib} KiB`] : [])
-    found.push(...this.outcomes.filter(({ attack }) => !existsSync(`${this.site.directory}/did-${attack}`)).map(({ attack }) => `${attack}: the attack did not take place`))
+    found.push(...this.outcomes.filter(({ attack }) => this.#onHost.has(attack) && !existsSync(`${this.site.directory}/did-${attack}`)).map(({ attack }) => `${attack}: the attack did not take place`))
     const foreign = this.record.all.filter(event => !this.#known.has(event.containerId))
     found.push(...foreign.map(event => `an event ${event.topic} of ${JSON.stringify(event.containerId)}`))
     found.push(...this.record.of(this.victim.containerId).filter(event => event.topic !== '/tasks/start').map(event => `the neighbour had an event ${event.topic}`))
     if ((await this.victim.state()).status !== 'RUNNING') found.push('the neighbour does not run any more')
     found.push(...this.#logViolations())
-    await expectNothingLeft(this.stack, this.before).catch((error: unknown) => found.push(words(error)))
+    // Cgroups are the host's: other test processes on it have theirs.
+    await expectNothingLeft(this.stack, this.before, new RegExp(`e2e-(?!${process.pid}-)\\d+-`)).catch((error: unknown) => found.push(words(error)))
     return found
   }
 
   #logViolations(): string[] {
-    const log = readFileSync(this.#logPath).subarray(this.#logFrom).toString()
+    const log = this.#newLog()
     const found: string[] = []
     if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(log)) found.push('a control character stands in the log')
     const bytes = new Map<string, number>()

@@ -8,7 +8,6 @@
  * One request a line of hexadecimal on stdin, fuse_in_header included; one answer a line: `R <hex>`, `N` none, `X` the
  * daemon is gone.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
