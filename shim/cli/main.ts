@@ -22,7 +22,12 @@ import { state } from './state.ts'
 import { Store } from './store.ts'
 import { update } from './update.ts'
 
-const verbs: Readonly<Record<string, Verb>> = { create, start, state, kill, delete: remove, run, exec, list, features, pause, resume, ps, update, events }
+/** Loaded for the few who ask: no OCI client does. */
+const attest: Verb = async (args, context) => (await import('./attest/attest.ts')).attest(args, context)
+/** What `attest` runs in its container, and nobody else. */
+const probe: Verb = async (args, context) => (await import('./attest/probe.ts')).probe(args, context)
+
+const verbs: Readonly<Record<string, Verb>> = { create, start, state, kill, delete: remove, run, exec, list, features, pause, resume, ps, update, events, attest, 'attest-probe': probe }
 
 const globalOptions = {
   'root': 'text', 'log': 'text', 'log-format': 'text', 'debug': 'flag', 'systemd-cgroup': 'flag', 'rootless': 'text', 'criu': 'text', 'version': 'flag', 'help': 'flag',
