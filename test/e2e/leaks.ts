@@ -32,7 +32,8 @@ export function takeInventory(stack: Stack): Inventory {
       ...['io.containerd.runtime.v2.task', 'io.containerd.runtime.v1.linux'].flatMap((plugin) =>
         walk(`${stack.directory}/state/${plugin}`, 2).map((name) => `state/${plugin}/${name}`)),
     ].filter((path) => !isPermanent(path)).sort(),
-    cgroups: walk('/sys/fs/cgroup', 6).filter((path) => path.includes(idPrefix)).sort(),
+    // Those of this run: others on the machine make theirs meanwhile.
+    cgroups: walk('/sys/fs/cgroup', 6).filter((path) => path.includes(`${idPrefix}${process.pid}-`)).sort(),
   }
 }
 
@@ -65,14 +66,20 @@ export async function expectNothingLeft(stack: Stack, before: Inventory, tolerat
   }
 }
 
-/** Pids that belong to the stack (its mark in the environment, or a mount of it in view) beside containerd and the holder. */
+/**
+ * Pids that belong to the stack beside containerd and the holder: its mark in the environment, a mount of it in view, a cgroup of one of our containers, or such a
+ * parent. A VMM has a clean environment and sees no mount of anybody's.
+ */
 export function stackProcesses(stack: Stack): number[] {
   const mark = `\0KATA_TS_STACK=${stack.directory}\0`
+  const group = `/${idPrefix}${process.pid}-`
   const own = new Set([stack.containerdPid, stack.holderPid, process.pid])
-  return readdirSync('/proc').map(Number).filter((pid) => {
-    if (!Number.isInteger(pid) || own.has(pid)) return false
-    return `\0${read(`/proc/${pid}/environ`)}`.includes(mark) || read(`/proc/${pid}/mountinfo`).includes(`${stack.directory}/`)
-  })
+  const pids = readdirSync('/proc').map(Number).filter((pid) => Number.isInteger(pid) && !own.has(pid))
+  const parents = new Map(pids.map((pid) => [pid, Number(/^PPid:\s*(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1])]))
+  const marked = new Set(pids.filter((pid) => `\0${read(`/proc/${pid}/environ`)}`.includes(mark)
+    || read(`/proc/${pid}/mountinfo`).includes(`${stack.directory}/`) || read(`/proc/${pid}/cgroup`).includes(group)))
+  const belongs = (pid: number | undefined): boolean => pid !== undefined && (marked.has(pid) || belongs(parents.get(pid)))
+  return pids.filter(belongs)
 }
 
 /** Pids of the stack whose command line matches. */
