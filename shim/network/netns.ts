@@ -2,9 +2,10 @@ import * as sys from 'native:sys'
 import { AT_EMPTY_PATH, O_RDONLY } from '../../native/ts/constants/fcntl.ts'
 import { NS_GET_NSTYPE, NSFS_MAGIC } from '../../native/ts/constants/net.ts'
 import { CLONE_NEWNET } from '../../native/ts/constants/sched.ts'
-import { check, checked } from '../../native/ts/errno.ts'
+import { check, checked, errnoName } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { type Fd, open } from '../../native/ts/fd.ts'
+import type { Log } from '../log.ts'
 
 /** Where a thread finds the namespace it is in: proc_pid_ns(5). */
 const ownPath = '/proc/thread-self/ns/net'
@@ -24,16 +25,16 @@ export class Netns implements Disposable {
   readonly inode: number
   readonly #fd: Fd
 
-  private constructor(readonly path: string, fd: Fd) {
+  private constructor(readonly path: string, fd: Fd, private readonly log: Pick<Log, 'error'> | undefined) {
     this.#fd = fd
     this.inode = inodeOf(fd)
   }
 
-  /** Opens what containerd named. Throws Fault for what is no network namespace, or is the host's. */
-  static open(path: string): Netns {
+  /** Opens what containerd named. `log` is told why this process had to end. Throws Fault for what is no network namespace, or is the host's. */
+  static open(path: string, log?: Pick<Log, 'error'>): Netns {
     const fd = openNamespace(path)
     try {
-      const netns = new Netns(path, fd)
+      const netns = new Netns(path, fd, log)
       if (netns.isHost()) {
         throw new Fault(`${path} is the host's network namespace, which a microVM cannot join`, {
           fix: 'give the container a network namespace of its own (no hostNetwork), or run it with another runtime',
@@ -59,7 +60,11 @@ export class Netns implements Disposable {
       return work()
     } finally {
       // A shim that went on in a pod's namespace would take it for the host's: it must not go on.
-      if (sys.setns(home.number, CLONE_NEWNET) < 0) sys.exit(exitSoftware)
+      const back = sys.setns(home.number, CLONE_NEWNET)
+      if (back < 0) {
+        this.log?.error(`the shim ends: it cannot leave the pod's network namespace ${this.path}: setns(2): ${errnoName(-back)}`)
+        sys.exit(exitSoftware)
+      }
     }
   }
 

@@ -102,7 +102,7 @@ export class Network {
    */
   follow(vmmPid: number, ports: LatePorts): void {
     if (!this.netns) {
-      this.netns = Netns.open(`/proc/${vmmPid}/ns/net`)
+      this.netns = Netns.open(`/proc/${vmmPid}/ns/net`, this.place.log)
       this.#isVmms = true
       this.#watch = this.netns.run(() => new NetworkWatch())
     }

@@ -51,7 +51,7 @@ export function equip(pod: PodDescription, place: EquipmentPlace): Equipment {
   }
   const undo: (() => void)[] = []
   try {
-    const netns = withGuest && pod.netnsPath !== '' ? Netns.open(pod.netnsPath) : undefined
+    const netns = withGuest && pod.netnsPath !== '' ? Netns.open(pod.netnsPath, log) : undefined
     undo.push(() => netns?.[Symbol.dispose]())
     const cgroup = withGuest ? new HostCgroup(hostCgroupPath(pod.cgroupsPath, `/kata-ts/${sandboxId}`)) : undefined
     undo.push(() => cgroup?.leaveNow())
