@@ -4,6 +4,8 @@ import { forEachRuntime } from '../lanes.ts'
 import { eventually, idle, Pod, script } from '../pod.ts'
 
 const refused = { runc: 'runc shares the node\'s namespaces when asked' }
+/** containerd 2.1 tells kubelet only of runc's shim what it can; runc 1.1 maps no ids of mounts. */
+const userNamespaces = { runc: 'runc 1.1 maps no ids of mounts', ...(process.env['KATA_TS_KUBERNETES_CONTAINERD'] === '2.2' ? {} : { 'kata-ts': 'KATA_TS_KUBERNETES_CONTAINERD=2.2 only' }) }
 const namespaces = [['hostNetwork', 'network'], ['hostPID', 'PID'], ['hostIPC', 'IPC']] as const
 
 forEachRuntime('security', [
@@ -27,6 +29,19 @@ forEachRuntime('security', [
       expect(await pod.shell('test -c /dev/kmsg && echo device')).toBe('device')
       const node = (await cluster.node('ls', '/dev')).stdout.split('\n').filter((name) => /^(vd[a-z]|sd[a-z]|nvme\w+)$/.test(name))
       if (runtime === 'kata-ts') for (const disk of node) expect((await pod.try(['test', '-e', `/dev/${disk}`])).code, disk).not.toBe(0)
+    },
+  },
+  {
+    name: 'hostUsers: false: root of the pod is nobody outside, and its volumes are its own all the same',
+    not: userNamespaces,
+    run: async (cluster, runtime) => {
+      const pod = await Pod.ready(cluster, runtime, 'users', {
+        with: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'users-settings' }, data: { 'app.conf': 'a=1' } }],
+        spec: { hostUsers: false, securityContext: { fsGroup: 2000 },
+          volumes: [{ name: 'd', emptyDir: {} }, { name: 'm', emptyDir: { medium: 'Memory' } }, { name: 'c', configMap: { name: 'users-settings', defaultMode: 0o440 } }],
+          containers: [idle('main', { volumeMounts: [{ name: 'd', mountPath: '/d' }, { name: 'm', mountPath: '/m' }, { name: 'c', mountPath: '/c' }] })] } })
+      expect(await pod.shell('id -u; awk "{print \\$1, (\\$2 >= 65536)}" /proc/self/uid_map')).toBe('0\n0 1')
+      expect(await pod.shell('cat /c/app.conf; stat -Lc "%u:%g" /c/app.conf; for v in /d /m; do echo x > $v/f; stat -c "%u:%g" $v $v/f; done')).toBe('a=10:2000\n0:2000\n0:2000\n0:2000\n0:2000')
     },
   },
   ...namespaces.map(([field, kind]) => ({
