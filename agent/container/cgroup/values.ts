@@ -19,12 +19,23 @@ export function readNumber(path: string, otherwise = 0): number {
   return /^-?\d+$/.test(text) ? Number(text) : otherwise
 }
 
+/** One word of a file as a number; what is none is 0, so that no figure is ever NaN. */
+export function figure(word: string | undefined): number {
+  return word !== undefined && /^-?\d+$/.test(word) ? Number(word) : 0
+}
+
+/** The numbers of a device: `8:0`. Linux has 12 bits for the first and 20 for the second. */
+export function deviceNumbers(word: string): { major: number; minor: number } {
+  const [, major = '0', minor = '0'] = /^(\d{1,4}):(\d{1,7})$/.exec(word) ?? []
+  return { major: Number(major), minor: Number(minor) }
+}
+
 /** Lines of `key value`. */
 export function readTable(path: string): Record<string, number> {
   const table: Record<string, number> = {}
   for (const line of (readIfAny(path) ?? '').split('\n')) {
     const [key, value] = line.split(' ')
-    if (key && value !== undefined) table[key] = Number(value)
+    if (key && value !== undefined) table[key] = figure(value)
   }
   return table
 }

@@ -1,5 +1,5 @@
 import type { ContainerStats } from '../cgroup.ts'
-import { limitOrNone, readIfAny, readNumber, readTable } from '../values.ts'
+import { deviceNumbers, figure, limitOrNone, readIfAny, readNumber, readTable } from '../values.ts'
 import type { DirectoryOf } from './settings.ts'
 
 const nsPerUsec = 1000
@@ -49,9 +49,8 @@ function readIo(directory: string): ContainerStats['io'] {
       const [device = '', direction = '', value = '0'] = line.split(' ')
       const key = keys[direction]
       if (key === undefined) continue
-      const [major = 0, minor = 0] = device.split(':').map(Number)
-      const figures = devices.get(device) ?? { major, minor, readBytes: 0, writeBytes: 0, reads: 0, writes: 0 }
-      figures[key] = Number(value)
+      const figures = devices.get(device) ?? { ...deviceNumbers(device), readBytes: 0, writeBytes: 0, reads: 0, writes: 0 }
+      figures[key] = figure(value)
       devices.set(device, figures)
     }
   }
@@ -61,10 +60,9 @@ function readIo(directory: string): ContainerStats['io'] {
 }
 
 function readHugetlb(directory: string, pageSize: string): ContainerStats['hugetlb'] {
-  const usage = readIfAny(`${directory}/hugetlb.${pageSize}.usage_in_bytes`)
-  if (usage === undefined) return []
+  if (readIfAny(`${directory}/hugetlb.${pageSize}.usage_in_bytes`) === undefined) return []
   return [{
-    pageSize, usageBytes: Number(usage),
+    pageSize, usageBytes: readNumber(`${directory}/hugetlb.${pageSize}.usage_in_bytes`),
     maxBytes: readNumber(`${directory}/hugetlb.${pageSize}.max_usage_in_bytes`), failures: readNumber(`${directory}/hugetlb.${pageSize}.failcnt`),
   }]
 }

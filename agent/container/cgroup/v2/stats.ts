@@ -1,5 +1,5 @@
 import type { ContainerStats } from '../cgroup.ts'
-import { readIfAny, readNumber, readTable } from '../values.ts'
+import { deviceNumbers, figure, readIfAny, readNumber, readTable } from '../values.ts'
 
 /** Reads all figures of a cgroup (cgroup-v2.rst, "Core Interface Files" and the controllers'). */
 export function readStats(directory: string): ContainerStats {
@@ -28,18 +28,16 @@ export function readStats(directory: string): ContainerStats {
 function readIo(directory: string): ContainerStats['io'] {
   return (readIfAny(`${directory}/io.stat`) ?? '').split('\n').filter(Boolean).map(line => {
     const [device = '0:0', ...pairs] = line.split(' ')
-    const [major = 0, minor = 0] = device.split(':').map(Number)
     const values = new Map(pairs.map(pair => pair.split('=') as [string, string])) // each pair is key=value
-    const value = (key: string) => Number(values.get(key) ?? 0)
-    return { major, minor, readBytes: value('rbytes'), writeBytes: value('wbytes'), reads: value('rios'), writes: value('wios') }
+    const value = (key: string) => figure(values.get(key))
+    return { ...deviceNumbers(device), readBytes: value('rbytes'), writeBytes: value('wbytes'), reads: value('rios'), writes: value('wios') }
   })
 }
 
 function readHugetlb(directory: string, pageSize: string): ContainerStats['hugetlb'] {
-  const current = readIfAny(`${directory}/hugetlb.${pageSize}.current`)
-  if (current === undefined) return []
+  if (readIfAny(`${directory}/hugetlb.${pageSize}.current`) === undefined) return []
   return [{
-    pageSize, usageBytes: Number(current), maxBytes: readNumber(`${directory}/hugetlb.${pageSize}.max`),
+    pageSize, usageBytes: readNumber(`${directory}/hugetlb.${pageSize}.current`), maxBytes: readNumber(`${directory}/hugetlb.${pageSize}.max`),
     failures: readTable(`${directory}/hugetlb.${pageSize}.events`).max ?? 0,
   }]
 }
