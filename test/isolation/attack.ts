@@ -46,6 +46,8 @@ export interface Attack {
   bound: Exclude<Reach, 'host'>
   run: (site: Site) => Promise<Verdict>
   control: Control
+  /** Why it is taken as it is that it gets farther with this runtime; stands in the table with the evidence. Rare: only where a user of the runtime would expect no better. */
+  accepted?: (runtime: string) => string | undefined
   /** Why it has no meaning for this runtime; undefined where it has. */
   notFor?: (runtime: string) => string | undefined
   /** Takes longer than a few seconds: only with --long. */

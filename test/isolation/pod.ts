@@ -17,7 +17,12 @@ export class Pod {
 
   /** A running container that shares the network, IPC and UTS namespaces of the sandbox, as a pod's do. */
   start(options: ContainerOptions = {}): Promise<Container> {
-    return this.site.start({
+    return this.site.start(this.member(options))
+  }
+
+  /** The options of a container that belongs to the pod. */
+  member(options: ContainerOptions): ContainerOptions {
+    return {
       ...options,
       spec: (spec, id) => {
         annotate(spec, 'container', this.sandbox.containerId)
@@ -25,6 +30,6 @@ export class Pod {
           (['network', 'ipc', 'uts'].includes(type) ? { type, path: `/proc/${this.pid}/ns/${type === 'network' ? 'net' : type}` } : { type }))
         options.spec?.(spec, id)
       },
-    })
+    }
   }
 }

@@ -26,6 +26,11 @@ export class Site {
     return Container.create(this.host, { runtimeName: this.runtime }, options)
   }
 
+  /** A container without a task: what must be done between its FIFOs and its creation. */
+  prepare(options: ContainerOptions = {}): Promise<Container> {
+    return Container.prepare(this.host, { runtimeName: this.runtime }, options)
+  }
+
   /** A running container (`sleep` if no args are given). */
   async start(options: ContainerOptions = {}): Promise<Container> {
     const container = await this.create(options)

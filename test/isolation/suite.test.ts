@@ -75,9 +75,13 @@ for (const attack of await load()) {
           note(context, { ...row, column: runtime, weak: false, reach: 'none', evidence: reason })
           return
         }
-        const { reach, evidence } = await run(context, runtime, false, () => attack.run(new Site(host, runtime, false)))
+        const accepted = attack.accepted?.(runtime)
+        const { reach, evidence } = await run(context, runtime, false, async () => {
+          const verdict = await attack.run(new Site(host, runtime, false))
+          return within(verdict.reach, bound) || accepted === undefined ? verdict : { ...verdict, evidence: `${verdict.evidence} (accepted: ${accepted})` }
+        })
         // A shared kernel's column says what it is; only runtimes that claim a kernel of their own are held to the bound.
-        if (!isControl(runtime)) expect(within(reach, bound), `got to the ${reach}, may get to the ${bound}: ${evidence}`).toBe(true)
+        if (!isControl(runtime) && accepted === undefined) expect(within(reach, bound), `got to the ${reach}, may get to the ${bound}: ${evidence}`).toBe(true)
       })
     }
 

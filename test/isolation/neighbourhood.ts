@@ -1,0 +1,77 @@
+/** A pod with an attacker and a neighbour, and a container of the host's kernel beside it: who still answers when something is used up. */
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { onTestFinished } from 'vitest'
+import { Container } from '../e2e/container.ts'
+import type { ContainerOptions } from '../e2e/container.ts'
+import type { Spec } from '../e2e/spec.ts'
+import { contained, controlRuntime, escaped, reachedGuest, type Verdict } from './attack.ts'
+import { oneLine } from './one-line.ts'
+import { install } from './programs.ts'
+import type { Site } from './site.ts'
+
+/** Bounds a hang: a container that has not answered by then does not answer. */
+const answerLimitMs = 60_000
+
+export interface Around {
+  /** What the neighbour in the pod is asked to do once the attacker has all; it must not be of the attacker's kind alone, but need what was used up. */
+  ask?: string[]
+  /** The same of the container on the host, if the thing is one that it has. */
+  askFar?: string[]
+  uid?: number
+  /** For the two of the pod. */
+  spec?: (spec: Spec) => void
+  /** Before the attacker runs, in the neighbour: what makes the control weak. */
+  prepare?: (near: Container) => Promise<unknown>
+  /** For the attacker alone. */
+  attackerSpec?: (spec: Spec) => void
+}
+
+/**
+ * Runs the attacker to «full», or to its death, and asks the others then: the neighbour in the pod, and a runc container
+ * beside it for the host.
+ */
+export async function useUp(site: Site, args: string[], around: Around = {}): Promise<Verdict> {
+  const rootfs = (layer: string): void => install(layer, 'exhaust')
+  const asUser = (spec: Spec): void => { if (around.uid !== undefined) spec.process.user.uid = around.uid }
+  const far = await Container.create(site.host, { runtimeName: controlRuntime }, { rootfs, spec: asUser })
+  await far.start()
+  const pod = await site.pod()
+  const options = (more?: (spec: Spec) => void): ContainerOptions => ({ rootfs, spec: (spec) => { asUser(spec); around.spec?.(spec); more?.(spec) } })
+  const near = await pod.start(options())
+  await around.prepare?.(near)
+  const attacker = await pod.start({ ...options(around.attackerSpec), args: ['/attack/exhaust', ...args] })
+  const said = await attacker.output.until(/full .*/).then(([word]) => word, () => 'killed before it had all')
+
+  // A shell with a pipe: it takes processes, memory and files.
+  const usual = ['sh', '-c', 'echo answers | cat /dev/stdin /proc/self/status']
+  const farAnswer = await answer(far, around.askFar ?? usual, around.uid)
+  const nearAnswer = await answer(near, around.ask ?? usual, around.uid)
+  const evidence = `attacker: ${said}; neighbour in the pod: ${nearAnswer ?? 'answers'}; container on the host: ${farAnswer ?? 'answers'}`
+  return farAnswer !== undefined ? escaped(evidence) : nearAnswer !== undefined ? reachedGuest(evidence) : contained(evidence)
+}
+
+/** Undefined when it does what it is asked to, else why not. */
+async function answer(container: Container, args: string[], uid: number | undefined): Promise<string | undefined> {
+  const late = new Promise<string>((resolve) => setTimeout(() => resolve('no answer'), answerLimitMs).unref())
+  const asked = container.exec(args, { process: (process) => { if (uid !== undefined) process.user.uid = uid } })
+    .then(({ status, stderr }) => (status === 0 ? undefined : `exit ${status} ${oneLine(stderr, 80)}`), (error: unknown) => oneLine(String(error), 120))
+  return await Promise.race([asked, late])
+}
+
+/** A cgroup above both containers of the pod with one limit for both, as a node has it: `controller` and `file` of cgroup v1 or v2. */
+export function commonLimit(site: Site, limits: readonly { controller: string; v1: string; v2: string; value: string }[]): (spec: Spec) => void {
+  const parent = `isolation-${site.secret.slice(-12)}`
+  // After the containers are gone, as hooks run in reverse order. runc makes it in every hierarchy.
+  onTestFinished(() => { for (const hierarchy of ['.', ...readdirSync('/sys/fs/cgroup')]) rmdirIfThere(`/sys/fs/cgroup/${hierarchy}/${parent}`) })
+  for (const { controller, v1, v2, value } of limits) {
+    const isV1 = existsSync(`/sys/fs/cgroup/${controller}`)
+    const directory = isV1 ? `/sys/fs/cgroup/${controller}/${parent}` : `/sys/fs/cgroup/${parent}`
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(`${directory}/${isV1 ? v1 : v2}`, value)
+  }
+  return (spec) => { spec.linux.cgroupsPath = `/${parent}/${spec.linux.cgroupsPath.split('/').at(-1)}` }
+}
+
+function rmdirIfThere(path: string): void {
+  if (existsSync(path)) rmdirSync(path)
+}
