@@ -14,6 +14,7 @@ import { planCapabilities } from './init/capabilities.ts'
 import { runChild } from './init/child.ts'
 import { InitLink, ParentLink, socketPair } from './init/dialogue.ts'
 import { listenForStart } from './init/gate.ts'
+import { giveOomScore } from './init/limits.ts'
 import type { InitPlan } from './init/plan.ts'
 import { runInit } from './init/sequence.ts'
 import { cloneProcess } from './namespaces/clone.ts'
@@ -133,6 +134,7 @@ function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: Con
     },
   })
   owner.defer(`init of ${plan.id}`, () => process.destroy())
+  if (plan.mapped) giveOomScore(process.pid, plan.process)
   if (early) return { process, link }
   if (!cgroupFd) cgroup.enter(process.pid)
   if (makesUserNamespace(plan)) writeIdMaps(process.pid, { uids: plan.spec.linux?.uidMappings ?? [], gids: plan.spec.linux?.gidMappings ?? [] })

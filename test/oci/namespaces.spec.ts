@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { Bundle, type Change } from './bundle.ts'
@@ -109,6 +109,7 @@ conformance('namespaces', test => {
 
   test('execs in a user namespace', async runtime => {
     await using bundle = new Bundle(runtime, ['sleep', '100'], spec => {
+      spec.process.oomScoreAdj = 700
       spec.linux.namespaces?.push({ type: 'user' })
       spec.linux.uidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }]
       spec.linux.gidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }]
@@ -116,6 +117,7 @@ conformance('namespaces', test => {
     execFileSync('chown', ['-R', '100000:100000', bundle.rootfs])
     execFileSync('chmod', ['711', bundle.directory])
     bundle.up()
+    expect(readFileSync(`/proc/${bundle.pid}/oom_score_adj`, 'utf8')).toBe('700\n')
     const { stdout } = bundle.exec(['sh', '-c', 'id -u; readlink /proc/self/ns/user; readlink /proc/1/ns/user'])
     const [uid, own, init] = stdout.split('\n')
     expect(uid).toBe('0')

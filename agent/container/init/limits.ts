@@ -5,7 +5,7 @@ import {
   SCHED_FLAG_DL_OVERRUN, SCHED_FLAG_KEEP_PARAMS, SCHED_FLAG_KEEP_POLICY, SCHED_FLAG_RECLAIM, SCHED_FLAG_RESET_ON_FORK,
   SCHED_FLAG_UTIL_CLAMP_MAX, SCHED_FLAG_UTIL_CLAMP_MIN, SCHED_IDLE, SCHED_ISO, SCHED_OTHER, SCHED_RR,
 } from '../../../native/ts/constants/sched.ts'
-import { check } from '../../../native/ts/errno.ts'
+import { check, E, isErrno } from '../../../native/ts/errno.ts'
 import { Fault } from '../../../native/ts/fault.ts'
 import { writeKernelFile } from '../../../native/ts/file.ts'
 import type { LinuxPersonality } from '../../../protocol/oci/linux.ts'
@@ -14,6 +14,19 @@ import type { Process, Rlimit, Scheduler } from '../../../protocol/oci/process.t
 /** While /proc is still the runtime's. An unset score is inherited, like every other property of a child. */
 export function applyOomScore(process: Process): void {
   if (process.oomScoreAdj !== undefined) writeKernelFile('/proc/self/oom_score_adj', `${process.oomScoreAdj}`)
+}
+
+/**
+ * The same from outside, for a process in a user namespace: the file of one that must not be looked at belongs to the machine's root, and
+ * lowering a score takes rights over the machine. A process that has ended says itself why.
+ */
+export function giveOomScore(pid: number, { oomScoreAdj }: Process): void {
+  if (oomScoreAdj === undefined) return
+  try {
+    writeKernelFile(`/proc/${pid}/oom_score_adj`, `${oomScoreAdj}`)
+  } catch (error) {
+    if (!isErrno(error, E.ENOENT, E.ESRCH)) throw error
+  }
 }
 
 /**

@@ -51,7 +51,7 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   joinSession(plan.id)
 
   // 3. What is written below /proc is written now, while /proc is the runtime's and not the container's.
-  applyOomScore(process)
+  if (!plan.mapped) applyOomScore(process)
   if (plan.namespaces.cloneFlags & CLONE_NEWNET) raiseLoopback()
   if (spec.hostname) check('sethostname', spec.hostname, sys.sethostname(spec.hostname))
   if (spec.domainname) check('setdomainname', spec.domainname, sys.setdomainname(spec.domainname))

@@ -62,8 +62,9 @@ forEachLane('user namespaces', (lane) => {
 
     it('maps root of the containers to an id that is nobody, in a namespace that they share and that owns what they share', async () => {
       const pod = await run()
-      const [one, other] = [await start(pod), await start(pod, { security: { capabilities: { add_capabilities: ['NET_ADMIN'] } } })]
+      const [one, other] = [await pod.start(forever, { oom_score_adj: 1000 }), await start(pod, { security: { capabilities: { add_capabilities: ['NET_ADMIN'] } } })]
       expect(await pod.shell(one, 'id -u; cat /proc/self/uid_map; tr "\\0" " " < /proc/1/cmdline')).toMatch(new RegExp(`^0\n\\s+0\\s+${first}\\s+65536\nsleep 100000 $`))
+      expect(await pod.shell(one, 'cat /proc/1/oom_score_adj')).toBe('1000\n')
       const namespaces = 'for n in user net ipc uts pid; do readlink /proc/self/ns/$n; done'
       const [a, b] = [await pod.shell(one, namespaces), await pod.shell(other, namespaces)].map(text => text.trim().split('\n'))
       expect(a?.slice(0, 4)).toEqual(b?.slice(0, 4))
