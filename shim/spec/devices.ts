@@ -1,7 +1,7 @@
 import { Fault } from '../../native/ts/fault.ts'
 import type { Linux, LinuxDevice } from '../../protocol/oci/linux.ts'
 import type { Spec } from '../../protocol/oci/spec.ts'
-import type { LinuxResources } from '../../protocol/oci/resources.ts'
+import type { LinuxDeviceCgroup, LinuxResources } from '../../protocol/oci/resources.ts'
 import { type DiskRequest, listsHostDevices, rewriteDeviceRules } from './disks.ts'
 
 /** Minor numbers of major 10, miscellaneous devices, that mean the same in every kernel: tun, fuse, loop-control. */
@@ -58,6 +58,14 @@ export function rewriteDevices(linux: Linux, disks: readonly DiskRequest[], drop
 }
 
 /**
+ * Clients let every container use the kernel's console (containerd, oci.WithDefaultUnixDevices), where that of a terminal is a pseudo-terminal. In a guest it
+ * is the line to the host's log: what a container wrote there would be taken for the kernel's words.
+ */
+function isConsole({ allow, type, major, minor }: LinuxDeviceCgroup): boolean {
+  return allow && type === 'c' && major === 5 && minor === 1
+}
+
+/**
  * Resource limits for the guest's cgroup v2. block-I/O rules name host disks, network classes and RDMA
  * host adapters: they are left out. So are cpusets, to which the shim binds the VM (resources/host-cpuset.ts).
  */
@@ -66,7 +74,7 @@ export function rewriteResources(resources: LinuxResources, dropped: (what: stri
   if (blockIO && Object.values(blockIO).some(value => value !== undefined && value !== 0)) dropped('block-I/O limits: they name host disks')
   if (network?.classID || network?.priorities?.length) dropped('network classes: they name host interfaces')
   if (rdma && Object.keys(rdma).length > 0) dropped('RDMA limits: they name host adapters')
-  const limits: LinuxResources = { ...rest, ...(rest.devices && { devices: rewriteDeviceRules(rest.devices, disks) }) }
+  const limits: LinuxResources = { ...rest, ...(rest.devices && { devices: rewriteDeviceRules(rest.devices.filter(rule => !isConsole(rule)), disks) }) }
   if (cpu) {
     const { cpus: _cpus, mems: _mems, realtimePeriod: _period, realtimeRuntime: _runtime, ...guestCpu } = cpu
     limits.cpu = guestCpu

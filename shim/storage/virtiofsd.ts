@@ -71,10 +71,13 @@ const capabilities = [
   'CAP_SYS_ADMIN', 'CAP_SETPCAP',
 ]
 
+/** One for each file that the guest knows. Both daemons ask for so many themselves, and end where they may not. */
+const openFiles = 1_000_000
+
 function confinementOf({ share, source }: VirtiofsdOptions): Confinement {
   const program = programFiles(findProgram({ name: share.virtiofsd, key: 'share.virtiofsd' }))
   const parts: RootPart[] = [...program.map((path): RootPart => ({ at: path, from: path, use: 'execute' })), { at: shareAt, from: source, use: 'share' }]
-  return { root: { parts, proc: true }, privileges: { uid: 0, gid: 0, groups: [], capabilities } }
+  return { root: { parts, proc: true }, privileges: { uid: 0, gid: 0, groups: [], capabilities }, openFiles }
 }
 
 /**

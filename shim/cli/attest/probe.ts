@@ -18,7 +18,7 @@ export interface Probe {
   writable: string[]
   /** `cid 2 port 1024: ECONNRESET`: each try to reach the agent or the host by vsock. */
   vsock: { to: string; answer: string }[]
-  /** The guest's serial console: what opening it gave. */
+  /** The guest's console: what opening it gave. */
   console: string
   commandLine: string
 }
@@ -31,8 +31,8 @@ export const plantedName = 'planted'
 
 const masked = ['/proc/acpi', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list', '/proc/sched_debug', '/sys/firmware', '/proc/scsi']
 const readonlyPaths = ['/proc/sys', '/proc/sysrq-trigger', '/proc/irq', '/proc/bus', '/sys', '/sys/fs/cgroup']
-/** A node of the serial line, made by whoever may make nodes (Documentation/admin-guide/devices.txt). */
-const [ttyMajor, ttyMinor] = [4, 64]
+/** The serial line, and the kernel's console, as nodes made by whoever may make nodes (Documentation/admin-guide/devices.txt). */
+const consoles = [[4, 64], [5, 1]] as const
 
 /** `attest-probe`: what `attest` runs in its container. Prints one line of JSON. */
 export async function probe(_args: readonly string[], { print }: Context): Promise<number> {
@@ -87,9 +87,13 @@ function dial(cid: number, port: number): string {
 
 function openConsole(): string {
   const path = '/dev/attest-console'
-  const made = sys.mknodat(AT_FDCWD, path, 0o020600, ttyMajor, ttyMinor)
-  if (made < 0) return `mknod ${errnoName(-made)}`
-  const console = sys.openat(AT_FDCWD, path, O_RDWR, 0)
-  if (console >= 0) sys.close(console)
-  return console < 0 ? `open ${errnoName(-console)}` : 'OPENED'
+  const answers = consoles.map(([major, minor]) => {
+    const made = sys.mknodat(AT_FDCWD, path, 0o020600, major, minor)
+    if (made < 0) return `mknod ${errnoName(-made)}`
+    const console = sys.openat(AT_FDCWD, path, O_RDWR, 0)
+    sys.unlinkat(AT_FDCWD, path, 0)
+    if (console >= 0) sys.close(console)
+    return console < 0 ? `open ${errnoName(-console)}` : 'OPENED'
+  })
+  return answers.find(answer => answer === 'OPENED') ?? answers[0] ?? ''
 }

@@ -4,7 +4,7 @@ import {
 } from '../../../native/ts/constants/sched.ts'
 import { rlimitNumbers } from '../../../native/ts/constants/resource.ts'
 import { PR_SET_NO_NEW_PRIVS } from '../../../native/ts/constants/prctl.ts'
-import { check, E, SysError } from '../../../native/ts/errno.ts'
+import { check, checked, E, SysError } from '../../../native/ts/errno.ts'
 import { dropPrivileges, type Privileges } from '../privileges.ts'
 import { enterRoot, type RootPlan } from './root.ts'
 
@@ -13,8 +13,8 @@ export interface Confinement {
   root: RootPlan
   /** Undefined: as the shim's. */
   privileges: Privileges | undefined
-  /** Descriptors that it may have open; undefined: it sets its own limit. */
-  openFiles?: number
+  /** Descriptors that it may have open. */
+  openFiles: number
   /** Classic BPF for seccomp(2), in force from execve(2) on. */
   filter?: Uint8Array
 }
@@ -31,7 +31,7 @@ export const confinementNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
  */
 export function confine({ root, privileges, openFiles, filter }: Confinement, shim: number, cwd = '/'): void {
   limit('RLIMIT_CORE', coreBytes)
-  if (openFiles !== undefined) limit('RLIMIT_NOFILE', openFiles)
+  limit('RLIMIT_NOFILE', openFiles)
   check('sethostname', hostname, sys.sethostname(hostname))
   enterRoot(root)
   check('chdir', cwd, sys.chdir(cwd))
@@ -50,11 +50,14 @@ const hostname = 'kata-ts'
 const coreBytes = 1
 
 function limit(name: string, value: number): void {
-  const hard = sys.getrlimit(0, rlimitNumbers[name] ?? 0)
-  // Raising is not for everybody: what is lower already stays.
+  const number = rlimitNumbers[name] ?? 0
   const wanted = BigInt(value)
-  const bound = typeof hard !== 'number' && hard.hard < wanted ? hard.hard : wanted
-  check('prlimit', `${name} ${bound}`, sys.setrlimit(0, rlimitNumbers[name] ?? 0, bound, bound))
+  const result = sys.setrlimit(0, number, wanted, wanted)
+  // Raising is not for everybody: then all there is.
+  if (result === -E.EPERM) {
+    const { hard } = checked('getrlimit', name, sys.getrlimit(0, number))
+    check('prlimit', `${name} ${hard}`, sys.setrlimit(0, number, hard, hard))
+  } else check('prlimit', `${name} ${value}`, result)
 }
 
 /** poll(2), x86_64 */

@@ -90,7 +90,10 @@ forEachLane('pod resources in a VM', (lane) => {
     await pod.start(forever, { oom_score_adj: 777 })
     const vmm = stackProcesses(pods.stack).filter((pid) => /qemu-system.*/.test(commandLine(pid)) && commandLine(pid).includes(pod.id))
     expect(vmm.map((pid) => readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'))).toEqual(['777\n'])
-    const groups = stackProcesses(pods.stack).filter((pid) => commandLine(pid).includes(pod.id)).map((pid) => readFileSync(`/proc/${pid}/cgroup`, 'utf8'))
+    // The shim and what it started: daemons see no path with an id in it.
+    const parentOf = (pid: number): number => Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+    const shim = (pid: number): boolean => /containerd-shim/.test(commandLine(pid)) && commandLine(pid).includes(pod.id)
+    const groups = stackProcesses(pods.stack).filter((pid) => shim(pid) || shim(parentOf(pid))).map((pid) => readFileSync(`/proc/${pid}/cgroup`, 'utf8'))
     expect(groups.length).toBeGreaterThanOrEqual(4)
     // VMM and daemons have limits in groups of their own below it.
     for (const group of groups) expect(group).toMatch(new RegExp(`:${parent}/${pod.id}(/\\w+)?\n`))
