@@ -128,9 +128,10 @@ function mountPoint(line: string): string {
 }
 
 function socketsOf(stack: Stack): string[] {
-  return [process.pid, stack.holderPid].flatMap((pid) => read(`/proc/${pid}/net/unix`).split('\n'))
-    .map((line) => line.split(/\s+/)[7] ?? '')
-    .filter((path) => path.startsWith(`${stack.directory}/`) || /^@?\/run\/(kata-ts|containerd)\//.test(path))
+  const paths = (pid: number): string[] => read(`/proc/${pid}/net/unix`).split('\n').map((line) => line.split(/\s+/)[7] ?? '')
+  // In the host's network namespace are the sockets of other daemons' shims as well.
+  return [...paths(process.pid).filter((path) => path.startsWith(`${stack.directory}/`)),
+    ...paths(stack.holderPid).filter((path) => path.startsWith(`${stack.directory}/`) || /^@?\/run\/(kata-ts|containerd)\//.test(path))]
     .filter((path) => !path.includes('/containerd.sock')).sort()
 }
 

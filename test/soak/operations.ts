@@ -74,12 +74,15 @@ export async function look(life: Life): Promise<void> {
   if (metrics.metrics.length !== 1) life.figures.found('wrong answer', `${life.where}: ${metrics.metrics.length} metrics`)
 }
 
-/** A volume that is full: the program is told ENOSPC, and writes again when there is room. */
+/**
+ * A volume that is full: the program is told ENOSPC, and writes again when there is room. That is a moment after what filled it
+ * was removed: FUSE tells the host of the last close when the program has gone on already.
+ */
 export async function fillVolume(life: Life): Promise<void> {
   life.didFault('ENOSPC in a volume')
   await life.run({
     name: 'full volume', status: 0, stderr: Buffer.alloc(0), stdout: Buffer.from('No space left on device\nroom again\n'),
-    script: 'cat /dev/zero 2>/dev/null >/small/file && echo "a full volume took everything"; cat /dev/zero 2>&1 >/small/more | grep -o "No space left on device"; rm /small/file /small/more; echo room again >/small/file; cat /small/file; rm /small/file',
+    script: 'cat /dev/zero 2>/dev/null >/small/file && echo "a full volume took everything"; cat /dev/zero 2>&1 >/small/more | grep -o "No space left on device"; rm /small/file /small/more; i=0; until echo room again 2>/dev/null >/small/file || [ $i -eq 300 ]; do sleep 0.1; i=$((i+1)); done; cat /small/file; rm /small/file',
   })
 }
 
