@@ -100,3 +100,16 @@ describe('the share', () => {
     }
   })
 })
+
+describe('the root of a confined process', () => {
+  it('holds what it was given and nothing of the host', () => {
+    const directory = mkdtempSync(`${tmpdir()}/kata-ts-root-`)
+    try {
+      const output = execFileSync('unshare', ['--mount', '--propagation', 'slave', build('root'), directory], { cwd: '/', encoding: 'utf8' })
+      expect(output.split('\n').filter(line => line !== '' && !line.startsWith('ok '))).toEqual([])
+      expect(output.split('\n').length).toBeGreaterThan(12)
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  })
+})

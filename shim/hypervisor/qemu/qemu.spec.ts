@@ -116,6 +116,12 @@ describe('Qemu', () => {
     expect(Object.keys(timeline.phases())).toEqual(['exec', 'vmm', 'qmp'])
   })
 
+  it('names the key that does without, where the host has not all namespaces', async () => {
+    fake.fail('clone3', E.EINVAL)
+    await expect(vm().launch()).rejects.toThrow(/virtiofsd cannot be shut into namespaces.*hypervisor\.confinement = false/)
+    expect(host.leaks()).toEqual([])
+  })
+
   it('ends the VMM before its daemons', async () => {
     const qemu = vm()
     await qemu.launch()
