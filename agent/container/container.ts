@@ -7,7 +7,7 @@ import type { Cgroup, ContainerStats } from './cgroup/cgroup.ts'
 import { adoptContainer, type ContainerRecord } from './adopt.ts'
 import { createContainer } from './create.ts'
 import { deleteContainer } from './delete.ts'
-import { execProcess } from './exec.ts'
+import { type ExecOptions, execProcess } from './exec.ts'
 import type { InitLink } from './init/dialogue.ts'
 import { connectToStart } from './init/gate.ts'
 import { killContainer } from './kill.ts'
@@ -120,8 +120,8 @@ export class Container {
   }
 
   /** One more process in the running container; resolves when its program runs. Takes ownership of the descriptors in `io`. */
-  exec(process: Process, io: ProcessIo): Promise<ContainerProcess> {
-    return execProcess(this, process, io)
+  exec(process: Process, io: ProcessIo, options: ExecOptions = {}): Promise<ContainerProcess> {
+    return execProcess(this, process, io, options)
   }
 
   /** Sends a signal to init, or with `all` to every process. False when there is none. */

@@ -97,6 +97,7 @@ function planInit(options: CreateOptions, cgroup: Cgroup, seccomp: CompiledFilte
     capabilities: planCapabilities(process.capabilities, warn),
     seccomp,
     startListener: undefined,
+    noPivot: options.noPivot ?? false, keepKeyring: options.keepKeyring ?? false,
     parentHooks: Boolean(spec.hooks?.prestart?.length || spec.hooks?.createRuntime?.length),
     annotations: spec.annotations ?? {},
   }

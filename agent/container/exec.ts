@@ -1,9 +1,11 @@
 import * as sys from 'native:sys'
 import { check } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
+import type { Fd } from '../../native/ts/fd.ts'
 import type { Owner } from '../../native/ts/owner.ts'
 import { cpusOf } from '../../protocol/oci/cpu-list.ts'
 import type { Process } from '../../protocol/oci/process.ts'
+import { enterBelow } from './cgroup/enter-below.ts'
 import type { Container } from './container.ts'
 import { planCapabilities } from './init/capabilities.ts'
 import { runChild } from './init/child.ts'
@@ -19,27 +21,38 @@ import { refuseLabels } from './refuse.ts'
 import type { CompiledFilter } from './seccomp/filter.ts'
 import { filterHolder } from './filter-holder.ts'
 
+export interface ExecOptions {
+  /** Descriptors, taken over, that the process finds under 3, 4, … */
+  pass?: Fd[]
+  /** Also in a paused container, where the process waits with the others. */
+  evenPaused?: boolean
+  /** Cgroups below the container's to move it into (enterBelow). */
+  cgroups?: readonly string[]
+}
+
 /** Runs one more process in the container; see Container.exec. */
-export async function execProcess(container: Container, process: Process, io: ProcessIo): Promise<ContainerProcess> {
+export async function execProcess(container: Container, process: Process, io: ProcessIo, options: ExecOptions = {}): Promise<ContainerProcess> {
   try {
-    return await owning(owner => exec(container, process, io, owner))
+    return await owning(owner => exec(container, process, io, options, owner))
   } finally {
     closeIo(io)
+    for (const fd of options.pass ?? []) fd.close()
   }
 }
 
-async function exec(container: Container, process: Process, io: ProcessIo, owner: Owner): Promise<ContainerProcess> {
+async function exec(container: Container, process: Process, io: ProcessIo, options: ExecOptions, owner: Owner): Promise<ContainerProcess> {
   const status = container.status()
-  if (status === 'stopped' || status === 'paused') throw new Fault(`container ${container.id} cannot run a process: it is ${status}`)
+  if (status === 'stopped' || (status === 'paused' && !options.evenPaused)) throw new Fault(`container ${container.id} cannot run a process: it is ${status}`)
   refuseLabels(process)
-  const plan = planExec(container, process, io, await container.filter())
+  const plan = planExec(container, process, io, options, await container.filter())
   ownPipes(io, process.user, container.spec.linux ?? {})
   const ends = socketPair()
   using initEnd = ends.init
   const link = owner.own('exec dialogue', new InitLink(ends.parent))
-  // An affinity that it has before it is in the cgroup can be had only outside of it.
+  // An affinity that it has before it is in the cgroup can be had only outside of it; of a cgroup below, it is a member later.
   const { initial } = affinityOf(container, process)
-  using cgroupFd = initial ? undefined : container.cgroup.openForClone(container.init.pid)
+  const below = options.cgroups ?? []
+  using cgroupFd = initial || below.length > 0 ? undefined : container.cgroup.openForClone(container.init.pid)
   // Born in its cgroup, the process has nothing to wait for.
   if (cgroupFd) link.tell({ type: 'go' })
   const child = cloneProcess({
@@ -58,6 +71,7 @@ async function exec(container: Container, process: Process, io: ProcessIo, owner
   if (!cgroupFd) {
     if (initial) check('sched_setaffinity', `CPUs ${initial.join(',')}`, sys.schedSetaffinity(child.pid, initial))
     container.cgroup.enter(child.pid, container.init.pid)
+    enterBelow(container.cgroup.directories, below, child.pid)
     link.tell({ type: 'go' })
   }
   if (io.terminal) child.giveTerminal(await link.expect('terminal'))
@@ -72,11 +86,11 @@ function affinityOf({ spec }: Container, process: Process): { initial: number[] 
   return { initial: cpusOf(initial), final: cpusOf(final) }
 }
 
-function planExec(container: Container, process: Process, io: ProcessIo, seccomp: CompiledFilter | undefined): ExecPlan {
+function planExec(container: Container, process: Process, io: ProcessIo, options: ExecOptions, seccomp: CompiledFilter | undefined): ExecPlan {
   const { spec, init } = container
   const types = container.namespaces()
   return {
-    id: container.id, process, io, pass: [],
+    id: container.id, process, io, pass: options.pass ?? [],
     capabilities: planCapabilities(process.capabilities, container.warn),
     seccomp,
     affinity: affinityOf(container, process).final,

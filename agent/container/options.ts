@@ -24,6 +24,10 @@ export interface CreateOptions {
   namespaces?: Partial<Record<NamespaceType, string>>
   /** Whether a spec without a mount namespace is followed: the mounts are then made in the caller's. Refused without. */
   inheritMounts?: boolean
+  /** Moves the root to / in place of pivot_root(2), which a root on a ramdisk (rootfs, initramfs) refuses. */
+  noPivot?: boolean
+  /** Leaves the container the caller's session keyring. */
+  keepKeyring?: boolean
   /** A unix socket (SOCK_SEQPACKET) to make, on which start is asked for: for a caller that ends after create. */
   startSocket?: string
   /** Descriptors from 3 on, taken over, that the process finds under 3, 4, … */

@@ -25,13 +25,13 @@ describe('options', () => {
   })
 
   it('are errors when unknown or without their value', () => {
-    expect(() => parseOptions(['--nonsense'], kinds)).toThrow(/unknown option --nonsense/)
-    expect(() => parseOptions(['--bundle'], kinds)).toThrow(/needs a value/)
+    expect(() => parseOptions(['--nonsense'], kinds)).toThrow(/flag provided but not defined: -nonsense/)
+    expect(() => parseOptions(['--bundle'], kinds)).toThrow(/flag needs an argument: --bundle/)
   })
 
   it('leave exactly the words that are asked for', () => {
     expect(words(['a'], 'start', 'id')).toEqual({ id: 'a' })
-    expect(() => words([], 'start', 'id')).toThrow(/start takes <id>/)
+    expect(() => words([], 'start', 'id')).toThrow(/"start" requires exactly 1 argument/)
     expect(() => words(['a', 'b'], 'start', 'id')).toThrow(/not 2 words/)
   })
 })

@@ -38,13 +38,14 @@ export function parseOptions<K extends OptionKinds>(args: readonly string[], kin
     const [, written = '', , inline] = /^--?([^=]+)(=(.*))?$/s.exec(arg) ?? []
     const name = aliases[written] ?? written
     const kind = kinds[name]
-    if (kind === undefined) throw new Fault(`unknown option ${arg}`, { fix: `known are: ${Object.keys(kinds).map(known => `--${known}`).join(', ')}` })
+    if (kind === undefined) throw new Fault(`flag provided but not defined: ${arg.replace(/^--?([^=]*).*$/s, '-$1')}`, { fix: `known are: ${Object.keys(kinds).map(known => `--${known}`).join(', ')}` })
     if (kind === 'flag') {
-      found[name] = inline !== 'false'
+      if (inline !== undefined && !['true', 'false', '1', '0', 't', 'f', 'T', 'F'].includes(inline)) throw new Fault(`invalid boolean value ${JSON.stringify(inline)} for -${name}`)
+      found[name] = inline === undefined || /^[t1]/i.test(inline)
       continue
     }
     const value = inline ?? args[++at]
-    if (value === undefined) throw new Fault(`option ${arg} needs a value`)
+    if (value === undefined) throw new Fault(`flag needs an argument: ${arg}`)
     if (kind === 'list') (found[name] as string[]).push(value) // made a list above
     else found[name] = value
   }
@@ -53,6 +54,6 @@ export function parseOptions<K extends OptionKinds>(args: readonly string[], kin
 
 /** The words a verb takes, by name; throws Fault when there are fewer or more. */
 export function words<N extends string>(rest: readonly string[], verb: string, ...names: N[]): Record<N, string> {
-  if (rest.length !== names.length) throw new Fault(`${verb} takes ${names.map(name => `<${name}>`).join(' ')}, not ${rest.length} words`)
+  if (rest.length !== names.length) throw new Fault(`kata-ts: "${verb}" requires exactly ${names.length} argument(s)`, { fix: `it takes ${names.map(name => `<${name}>`).join(' ')}, not ${rest.length} words` })
   return Object.fromEntries(names.map((name, index) => [name, rest[index] ?? ''])) as Record<N, string> // the names are the keys
 }

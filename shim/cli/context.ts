@@ -3,6 +3,8 @@ import type { Store } from './store.ts'
 /** What every verb is given. */
 export interface Context {
   store: Store
+  /** Whether cgroup permission errors are ignored where no limits are asked for. */
+  rootless: boolean
   /** A line for the log. */
   warn: (message: string) => void
   /** A line on stdout. */

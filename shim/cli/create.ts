@@ -1,11 +1,12 @@
 import * as sys from 'native:sys'
 import { checked } from '../../native/ts/errno.ts'
-import { readText, writeText } from '../../native/ts/file.ts'
+import { readText } from '../../native/ts/file.ts'
 import { Container } from '../../agent/container/container.ts'
 import { parseSpec } from '../../protocol/oci/parse.ts'
-import { parseOptions, words } from './arguments.ts'
+import { type Options, parseOptions, words } from './arguments.ts'
 import type { Context } from './context.ts'
 import { runFromReadonlyMount } from './own-program.ts'
+import { writePidFile } from './pid-file.ts'
 import { ownIo, passedDescriptors, sendTerminal } from './stdio.ts'
 
 export const createOptions = {
@@ -18,13 +19,25 @@ export interface CreateRequest {
   consoleSocket?: string | undefined
   pidFile?: string | undefined
   preserveFds?: string | undefined
+  noPivot?: boolean
+  noNewKeyring?: boolean
+  /** Whether the caller's terminal is left to others. */
+  detach: boolean
+}
+
+/** The part of a request that create and run have in common. */
+export function createRequest(id: string, options: Options<typeof createOptions>): Omit<CreateRequest, 'detach'> {
+  return {
+    id, bundle: options.bundle, consoleSocket: options['console-socket'], pidFile: options['pid-file'], preserveFds: options['preserve-fds'],
+    noPivot: options['no-pivot'], noNewKeyring: options['no-new-keyring'],
+  }
 }
 
 /** `create [--bundle DIR] … ID`: returns at `created`; the container waits on its start socket. */
 export async function create(args: readonly string[], context: Context): Promise<number> {
   const { options, rest } = parseOptions(args, createOptions, { b: 'bundle' })
   const { id } = words(rest, 'create', 'id')
-  const container = await createStored({ id, bundle: options.bundle, consoleSocket: options['console-socket'], pidFile: options['pid-file'], preserveFds: options['preserve-fds'] }, context)
+  const container = await createStored({ ...createRequest(id, options), detach: true }, context)
   container.init.close()
   return 0
 }
@@ -40,13 +53,13 @@ export async function createStored(request: CreateRequest, context: Context): Pr
   store.claim(id)
   try {
     const cgroupPath = `/kata-ts-${id}`
-    const io = ownIo(spec.process?.terminal, request.consoleSocket)
-    const container = await Container.create({ id, bundle, spec, io, cgroupPath, startSocket: store.startSocket(id), inheritMounts: true, pass: passedDescriptors(request.preserveFds), warn })
+    const io = ownIo(spec.process?.terminal, request.consoleSocket, request.detach)
+    const container = await Container.create({ id, bundle, spec, io, cgroupPath, startSocket: store.startSocket(id), inheritMounts: true, noPivot: request.noPivot ?? false, keepKeyring: request.noNewKeyring ?? false, pass: passedDescriptors(request.preserveFds), warn })
     try {
       const { pid, startTime } = container.init
       store.save({ id, bundle, pid, startTime, cgroupPath, rootMount: container.rootMount, created: new Date().toISOString() }, config)
       sendTerminal(container.init, request.consoleSocket)
-      if (request.pidFile !== undefined) writeText(request.pidFile, `${pid}`, 0o644)
+      if (request.pidFile !== undefined) writePidFile(request.pidFile, pid)
       return container
     } catch (error) {
       await container.delete(true)

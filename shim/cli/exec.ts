@@ -1,30 +1,42 @@
-import { Fault } from '../../native/ts/fault.ts'
-import { readText, writeText } from '../../native/ts/file.ts'
+import { Fault, story } from '../../native/ts/fault.ts'
+import { readText } from '../../native/ts/file.ts'
 import { parseProcess } from '../../protocol/oci/parse.ts'
 import type { Process } from '../../protocol/oci/process.ts'
 import { parseOptions } from './arguments.ts'
 import type { Context } from './context.ts'
 import { runFromReadonlyMount } from './own-program.ts'
-import { waitFor } from './run.ts'
-import { ownIo, sendTerminal } from './stdio.ts'
+import { ExitFault } from './exit-fault.ts'
+import { Foreground } from './foreground.ts'
+import { writePidFile } from './pid-file.ts'
+import { ownIo, passedDescriptors, sendTerminal } from './stdio.ts'
 
 const execOptions = {
   'process': 'text', 'detach': 'flag', 'pid-file': 'text', 'console-socket': 'text', 'tty': 'flag', 'cwd': 'text', 'env': 'list', 'user': 'text',
-  'additional-gids': 'list', 'cap': 'list', 'no-new-privs': 'flag', 'preserve-fds': 'text', 'ignore-paused': 'flag',
+  'additional-gids': 'list', 'cap': 'list', 'no-new-privs': 'flag', 'preserve-fds': 'text', 'ignore-paused': 'flag', 'apparmor': 'text', 'process-label': 'text', 'cgroup': 'list',
 } as const
 
 /** `exec [--process FILE | options] ID [CMD ARG…]`: one more process; without --detach it is waited for. */
 export async function exec(args: readonly string[], { store, warn }: Context): Promise<number> {
   const { options, rest } = parseOptions(args, execOptions, { p: 'process', d: 'detach', t: 'tty', e: 'env', u: 'user', g: 'additional-gids', c: 'cap' }, true)
   const [id, ...command] = rest
-  if (id === undefined) throw new Fault('exec takes <id> and a command')
-  runFromReadonlyMount()
-  const container = store.load(id, warn)
-  const process = options.process === undefined ? asWritten(container.spec.process, command, options) : parseProcess(readText(options.process))
-  const started = await container.exec(process, ownIo(process.terminal, options['console-socket']))
-  sendTerminal(started, options['console-socket'])
-  if (options['pid-file'] !== undefined) writeText(options['pid-file'], `${started.pid}`, 0o644)
-  return options.detach ? 0 : waitFor(started)
+  if (id === undefined) throw new Fault('kata-ts: "exec" requires a minimum of 1 argument(s)', { fix: 'exec takes <id> and a command' })
+  try {
+    runFromReadonlyMount()
+    const container = store.load(id, warn)
+    const status = container.status()
+    if (status === 'stopped') throw new Fault('cannot exec in a stopped container')
+    if (status === 'paused' && !options['ignore-paused']) throw new Fault('cannot exec in a paused container (use --ignore-paused to override)')
+    const process = options.process === undefined ? asWritten(container.spec.process, command, options) : parseProcess(readText(options.process))
+    const io = ownIo(process.terminal, options['console-socket'], options.detach)
+    const foreground = options.detach ? undefined : new Foreground()
+    const started = await container.exec(process, io, { pass: passedDescriptors(options['preserve-fds']), evenPaused: options['ignore-paused'], cgroups: options.cgroup })
+    sendTerminal(started, options['console-socket'])
+    if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], started.pid)
+    return foreground ? await foreground.standFor(started) : 0
+  } catch (error) {
+    // The statuses up to 254 are the program's.
+    throw new ExitFault(`exec failed: ${story(error)}`, 255)
+  }
 }
 
 interface Written {
@@ -35,6 +47,8 @@ interface Written {
   'additional-gids': string[]
   'cap': string[]
   'no-new-privs': boolean
+  'apparmor': string | undefined
+  'process-label': string | undefined
 }
 
 /** The container's own process with what the command line changes. */
@@ -50,6 +64,8 @@ function asWritten(base: Process | undefined, args: string[], written: Written):
     terminal: written.tty,
     cwd: written.cwd ?? base.cwd,
     env: [...base.env ?? [], ...written.env],
+    ...(written.apparmor === undefined ? {} : { apparmorProfile: written.apparmor }),
+    ...(written['process-label'] === undefined ? {} : { selinuxLabel: written['process-label'] }),
     noNewPrivileges: written['no-new-privs'] || (base.noNewPrivileges ?? false),
     user: {
       ...base.user,

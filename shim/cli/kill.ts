@@ -7,9 +7,9 @@ import type { Context } from './context.ts'
 export async function kill(args: readonly string[], { store, warn }: Context): Promise<number> {
   const { options, rest } = parseOptions(args, { all: 'flag' }, { a: 'all' })
   const [id, name, ...more] = rest
-  if (id === undefined || more.length > 0) throw new Fault('kill takes <id> [<signal>]')
+  if (id === undefined || more.length > 0) throw new Fault('kata-ts: "kill" requires 1 or 2 arguments', { fix: 'kill takes <id> [<signal>]' })
   const signal = name === undefined ? SIGTERM : signalNumber(name)
-  if (signal === undefined) throw new Fault(`unknown signal ${name}`)
+  if (signal === undefined) throw new Fault(`unknown signal ${JSON.stringify(name)}`)
   const container = store.load(id, warn)
   // Processes may outlive init when the container has no pid namespace of its own.
   if (!options.all && container.status() === 'stopped') throw new Fault('container not running')

@@ -1,19 +1,34 @@
+import { Fault } from '../../native/ts/fault.ts'
+import { ociVersion } from '../../protocol/oci/state.ts'
 import { parseOptions } from './arguments.ts'
 import type { Context } from './context.ts'
+import { ownerOf } from './state.ts'
+import { table } from './table.ts'
 
 /** `list [--format json] [--quiet]`: the containers of this root. */
 export async function list(args: readonly string[], { store, warn, print }: Context): Promise<number> {
   const { options } = parseOptions(args, { format: 'text', quiet: 'flag' }, { f: 'format', q: 'quiet' })
+  const format = options.format ?? 'table'
+  if (options.quiet) {
+    for (const id of store.ids()) print(id)
+    return 0
+  }
+  if (format !== 'table' && format !== 'json') throw new Fault('invalid format option')
   const found = store.ids().flatMap(id => {
     try {
       const { bundle, pid, created } = store.state(id)
-      return [{ id, pid, status: store.load(id, warn).status(), bundle, created }]
+      const container = store.load(id, warn)
+      const status = container.status()
+      const { annotations } = container.spec
+      return [{
+        ociVersion, id, pid: status === 'stopped' ? 0 : pid, status, bundle, rootfs: store.rootfs(container), created,
+        ...(annotations ? { annotations } : {}), owner: ownerOf(store.directory(id)),
+      }]
     } catch {
       return [] // being created or deleted just now
     }
   })
-  if (options.quiet) for (const { id } of found) print(id)
-  else if (options.format === 'json') print(JSON.stringify(found))
-  else for (const each of [{ id: 'ID', pid: 'PID', status: 'STATUS', bundle: 'BUNDLE', created: 'CREATED' }, ...found]) print(Object.values(each).join('\t'))
+  if (format === 'json') print(found.length === 0 ? 'null' : JSON.stringify(found))
+  else print(table([['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'], ...found.map(each => [each.id, `${each.pid}`, each.status, each.bundle, each.created, each.owner])]))
   return 0
 }

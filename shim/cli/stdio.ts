@@ -4,22 +4,25 @@ import { duplicate, Fd } from '../../native/ts/fd.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { AF_UNIX, SOCK_STREAM } from '../../native/ts/constants/socket.ts'
 import type { ProcessIo } from '../../agent/container/options.ts'
+import { ownSize } from './foreground.ts'
 import type { ContainerProcess } from '../../agent/container/process.ts'
 
-/** This process's own stdio, or a terminal whose master goes over the console socket. */
-export function ownIo(terminal: boolean | undefined, consoleSocket: string | undefined): ProcessIo {
+/** This process's own stdio, or a terminal: its master goes over the console socket or, unless `detach`, is relayed to our own. */
+export function ownIo(terminal: boolean | undefined, consoleSocket: string | undefined, detach: boolean): ProcessIo {
+  if (consoleSocket && (!terminal || !detach)) throw new Fault('cannot use console socket if kata-ts will not detach or allocate tty')
   if (!terminal) {
-    if (consoleSocket !== undefined) throw new Fault('--console-socket was given, but process.terminal is false')
     return { terminal: false, stdin: duplicate(0, 'stdin'), stdout: duplicate(1, 'stdout'), stderr: duplicate(2, 'stderr') }
   }
-  if (consoleSocket === undefined) throw new Fault('process.terminal is true, but there is no --console-socket to send the terminal to')
-  return { terminal: true }
+  if (detach && !consoleSocket) throw new Fault('cannot allocate tty if kata-ts will detach without setting console socket')
+  const size = detach ? undefined : ownSize()
+  return size ? { terminal: true, size } : { terminal: true }
 }
 
 /** Hands the process's terminal to whoever listens on the socket, as `tty name` with the descriptor attached (runc's terminals.md). */
 export function sendTerminal(process: ContainerProcess, consoleSocket: string | undefined): void {
+  if (!consoleSocket) return
   const taken = process.takeTerminal()
-  if (!taken || consoleSocket === undefined) return
+  if (!taken) return
   using master = taken
   using socket = new Fd(check('socket', consoleSocket, sys.socket(AF_UNIX, SOCK_STREAM, 0)), consoleSocket)
   check('connect', consoleSocket, sys.connectUnix(socket.number, consoleSocket))

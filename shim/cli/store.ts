@@ -21,7 +21,8 @@ export interface StoredState {
 
 /** Containers of one `--root`, each in a directory of its own. */
 export class Store {
-  constructor(readonly root: string) {}
+  /** `rootless`: whether a container may do without cgroups. */
+  constructor(readonly root: string, readonly rootless = false) {}
 
   directory(id: string): string {
     return `${this.root}/${id}`
@@ -29,12 +30,12 @@ export class Store {
 
   /** Makes the container's directory. Throws Fault for an id that is taken, or is no name. */
   claim(id: string): string {
-    if (!/^[A-Za-z0-9_][A-Za-z0-9_+.-]*$/.test(id)) throw new Fault(`${JSON.stringify(id)} is no container id`, { fix: 'use letters, digits, _ + - and .' })
+    if (!/^[A-Za-z0-9_][A-Za-z0-9_+.-]*$/.test(id)) throw new Fault(`invalid container ID format: ${JSON.stringify(id)}`, { fix: 'use letters, digits, _ + - and .' })
     makeDirectories(this.root, 0o700)
     try {
       makeDirectory(this.directory(id), 0o700)
     } catch (error) {
-      if (error instanceof SysError && error.errno === E.EEXIST) throw new Fault(`container with given ID already exists: ${id}`, { cause: error })
+      if (error instanceof SysError && error.errno === E.EEXIST) throw new Fault('container with given ID already exists', { cause: error })
       throw error
     }
     return this.directory(id)
@@ -62,6 +63,12 @@ export class Store {
     const { bundle, pid, startTime, cgroupPath, rootMount } = this.state(id)
     const spec = parseSpec(readText(`${this.directory(id)}/config.json`))
     return Container.adopt({ id, bundle, spec, pid, startTime, cgroupPath, rootMount, startSocket: this.startSocket(id), warn })
+  }
+
+  /** Where the container's root file system is on the host. */
+  rootfs({ spec, bundle }: Container): string {
+    const path = spec.root?.path ?? ''
+    return path.startsWith('/') ? path : `${bundle}/${path}`
   }
 
   remove(id: string): void {

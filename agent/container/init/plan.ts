@@ -35,6 +35,9 @@ export interface InitPlan extends ProcessPlan {
   cgroupMounts: readonly CgroupMountSource[]
   /** A listener on which start is asked for, in place of the parent's socket. */
   startListener: Fd | undefined
+  /** CreateOptions.noPivot, CreateOptions.keepKeyring */
+  noPivot: boolean
+  keepKeyring: boolean
   /** Whether the parent runs hooks between `mounted` and `hooks-done`. */
   parentHooks: boolean
   /** What hooks read on stdin, pid left to the one who runs them (runtime.md#state). */

@@ -37,9 +37,10 @@ export function becomeMappedRoot(): void {
   if (dropped !== -E.EPERM) check('setgroups', 'none', dropped)
 }
 
-/** A session of its own, and a session keyring: what the runtime's holds is not for the container. */
-export function joinSession(id: string): void {
+/** A session of its own, and a session keyring named after `id`: what the runtime's holds is not for the container. undefined: it keeps that. */
+export function joinSession(id: string | undefined): void {
   check('setsid', '', sys.setsid())
+  if (id === undefined) return
   const joined = sys.keyctlJoinSession(`_ses.${id}`)
   // A kernel without keyrings has nothing to separate; a filter around the runtime (Docker's) forbids the call.
   if (joined !== -E.ENOSYS && joined !== -E.EPERM) check('keyctl', 'join session keyring', joined)

@@ -14,7 +14,7 @@ import { chrootInto } from '../rootfs/inherited-root.ts'
 import { openHostPaths } from '../rootfs/host-paths.ts'
 import { mountInRoot } from '../rootfs/mounts.ts'
 import { makeReadonly, mask } from '../rootfs/protected-paths.ts'
-import { pivotInto, prepareRoot } from '../rootfs/pivot.ts'
+import { moveInto, pivotInto, prepareRoot } from '../rootfs/pivot.ts'
 import { Root } from '../rootfs/root.ts'
 import { writeSysctls } from '../rootfs/sysctl.ts'
 import { closeAllBut } from './descriptors.ts'
@@ -48,7 +48,7 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   enterNamespaces(plan.namespaces, linux.timeOffsets)
   const early = plan.mapped ? openHostPaths(plan.rootPath, plan.mounts) : undefined
   if (plan.mapped) becomeMappedRoot()
-  joinSession(plan.id)
+  joinSession(plan.keepKeyring ? undefined : plan.id)
 
   // 3. What is written below /proc is written now, while /proc is the runtime's and not the container's.
   if (!plan.mapped) applyOomScore(process)
@@ -95,8 +95,9 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   if (spec.root?.readonly) setAttributes(rootMount, { set: MOUNT_ATTR_RDONLY, clear: 0 }, false)
 
   // 9. From here on only the container's own file system is in sight.
-  if (ownMounts) pivotInto(rootMount)
-  else chrootInto(rootMount)
+  if (!ownMounts) chrootInto(rootMount)
+  else if (plan.noPivot) moveInto(rootMount)
+  else pivotInto(rootMount)
   setPropagation(rootMount, propagation ?? { flag: MS_PRIVATE, recursive: false })
 
   // 10. The process itself, up to the point where only the start is missing. Whatever can fail fails here, in create.

@@ -1,8 +1,9 @@
 import * as sys from 'native:sys'
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../../native/ts/constants/fcntl.ts'
-import { MNT_DETACH, MS_PRIVATE, MS_SLAVE } from '../../../native/ts/constants/mount.ts'
+import { MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MS_PRIVATE, MS_SLAVE } from '../../../native/ts/constants/mount.ts'
 import { check } from '../../../native/ts/errno.ts'
 import { open, type Fd } from '../../../native/ts/fd.ts'
+import { chrootInto } from './inherited-root.ts'
 import { attach, cloneTree, setPropagation } from './mount-calls.ts'
 
 /**
@@ -27,6 +28,16 @@ export function prepareRoot(path: string, propagation: { flag: number; recursive
     root.close()
     throw error
   }
+}
+
+/**
+ * Without pivot_root(2): the root is moved onto / and the process's root follows. What was mounted before lies below it, out of
+ * reach; of it /proc and /sys are taken away, as a visible one lets a user namespace mount its own (mount_too_revealing).
+ */
+export function moveInto(root: Fd): void {
+  for (const path of ['/proc', '/sys']) sys.umount2(path, MNT_DETACH)
+  check('move_mount', `${root.what} to /`, sys.moveMount(root.number, '', AT_FDCWD, '/', MOVE_MOUNT_F_EMPTY_PATH))
+  chrootInto(root)
 }
 
 /**
