@@ -14,6 +14,7 @@ export interface ContainerRecord {
   cgroupPath: string
   startSocket: string
   rootMount?: RootMount | undefined
+  cgroupOptional?: boolean
   warn?: (message: string) => void
 }
 
@@ -23,7 +24,7 @@ export function adoptContainer(record: ContainerRecord): Container {
   return new Container({
     id, bundle, spec, startSocket, rootMount: record.rootMount,
     init: ContainerProcess.find(record.pid, record.startTime),
-    cgroup: openCgroup(spec.linux?.cgroupsPath || record.cgroupPath),
+    cgroup: openCgroup(spec.linux?.cgroupsPath || record.cgroupPath, record.cgroupOptional),
     warn: record.warn ?? (() => undefined),
   })
 }

@@ -67,13 +67,24 @@ describe('create', () => {
     expect(fake.processes.size).toBe(1)
   })
 
-  it('puts init into its cgroup before it lets it go on', async () => {
+  /** What happens, in order, on a machine with cgroup v1. */
+  async function stepsOnV1(changed: Spec): Promise<string[]> {
     fake.put('/proc/self/mountinfo', '31 23 0:27 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,cpu,memory,devices,pids\n')
     fake.put('/sys/fs/cgroup/pids/cgroup.procs', '')
-    await create()
+    await create(pipes(), changed)
     const names = fake.calls.map(({ name, args }) => (name === 'writeFile' && String(args[1]).endsWith('cgroup.procs') ? 'enter' : name === 'send' ? 'go' : name))
-    expect(names.indexOf('clone3')).toBeLessThan(names.indexOf('enter'))
-    expect(names.indexOf('enter')).toBeLessThan(names.indexOf('go'))
+    return names.filter(name => ['clone3', 'enter', 'go'].includes(name))
+  }
+
+  it('lets init work while it is put into its cgroup', async () => {
+    expect(await stepsOnV1(spec)).toEqual(['go', 'clone3', 'enter'])
+  })
+
+  it.each<[string, Spec]>([
+    ['a cgroup namespace, which is rooted where its maker is', { ...spec, linux: { ...spec.linux, namespaces: [...spec.linux?.namespaces ?? [], { type: 'cgroup' }] } }],
+    ['a hook that init runs', { ...spec, hooks: { createContainer: [{ path: '/bin/hook' }] } }],
+  ])('puts init into its cgroup before %s', async (_what, changed) => {
+    expect(await stepsOnV1(changed)).toEqual(['clone3', 'enter', 'go'])
   })
 
   it('gives init’s own error, whole', async () => {

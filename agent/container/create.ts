@@ -1,5 +1,6 @@
+import * as sys from 'native:sys'
 import { rlimitNumbers } from '../../native/ts/constants/resource.ts'
-import { CLONE_NEWUSER } from '../../native/ts/constants/sched.ts'
+import { CLONE_NEWCGROUP, CLONE_NEWUSER } from '../../native/ts/constants/sched.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import type { Fd } from '../../native/ts/fd.ts'
 import type { Owner } from '../../native/ts/owner.ts'
@@ -49,7 +50,7 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
   const warn = options.warn ?? (() => undefined)
   refuseUnsupported(options.spec)
   tellIgnored(options.spec, warn)
-  const cgroup = openCgroup(options.spec.linux?.cgroupsPath || options.cgroupPath)
+  const cgroup = openCgroup(options.spec.linux?.cgroupsPath || options.cgroupPath, options.cgroupOptional)
   const seccomp = await filterOf(options.spec, warn)
   if (seccomp?.asks) requireListener(options.spec.linux?.seccomp?.listenerPath ?? '')
   const plan = planInit(options, cgroup, seccomp, warn)
@@ -94,9 +95,10 @@ function planInit(options: CreateOptions, cgroup: Cgroup, seccomp: CompiledFilte
     rootPath: root.path.startsWith('/') ? root.path : `${bundle}/${root.path}`,
     mounts: (spec.mounts ?? []).map(mount => planMount(mount, bundle)),
     cgroupMounts: cgroup.mountSources(),
-    capabilities: planCapabilities(process.capabilities, warn),
+    capabilities: planCapabilities(process.capabilities, warn, (linux.namespaces ?? []).some(({ type }) => type === 'user')),
     seccomp,
     startListener: undefined,
+    parentIsUser: sys.geteuid() !== 0,
     noPivot: options.noPivot ?? false, keepKeyring: options.keepKeyring ?? false,
     parentHooks: Boolean(spec.hooks?.prestart?.length || spec.hooks?.createRuntime?.length),
     annotations: spec.annotations ?? {},
@@ -120,8 +122,9 @@ function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: Con
   using initEnd = ends.init
   const link = owner.own('init dialogue', new InitLink(ends.parent))
   using cgroupFd = cgroup.openForClone()
-  // Born in its cgroup and without ids to be mapped, init has nothing to wait for: it finds the word when it looks.
-  const early = cgroupFd !== undefined && !makesUserNamespace(plan)
+  // Born in its cgroup and without ids to be mapped, init has nothing to wait for: it finds the word when it looks. With
+  // cgroup v1 it works while it is put there, which waits for a grace period of the kernel.
+  const early = (cgroupFd !== undefined || mayRunAhead(plan)) && !makesUserNamespace(plan)
   if (early) link.tell({ type: 'go' })
   const process = cloneProcess({
     what: `init of ${plan.id}`,
@@ -136,11 +139,16 @@ function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: Con
   })
   owner.defer(`init of ${plan.id}`, () => process.destroy())
   if (plan.mapped) giveOomScore(process.pid, plan.process)
-  if (early) return { process, link }
   if (!cgroupFd) cgroup.enter(process.pid)
+  if (early) return { process, link }
   if (makesUserNamespace(plan)) writeIdMaps(process.pid, { uids: plan.spec.linux?.uidMappings ?? [], gids: plan.spec.linux?.gidMappings ?? [] })
   link.tell({ type: 'go' })
   return { process, link }
+}
+
+/** Whether nothing that init makes of itself, or runs, has to be in the cgroup from its first step on. */
+function mayRunAhead({ namespaces, spec }: InitPlan): boolean {
+  return (namespaces.lateFlags & CLONE_NEWCGROUP) === 0 && !spec.hooks?.createContainer?.length
 }
 
 function makesUserNamespace({ namespaces }: InitPlan): boolean {

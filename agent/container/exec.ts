@@ -91,7 +91,7 @@ function planExec(container: Container, process: Process, io: ProcessIo, options
   const types = container.namespaces()
   return {
     id: container.id, process, io, pass: options.pass ?? [],
-    capabilities: planCapabilities(process.capabilities, container.warn),
+    capabilities: planCapabilities(process.capabilities, container.warn, types.has('user')),
     seccomp,
     affinity: affinityOf(container, process).final,
     mapped: types.has('user'),

@@ -20,6 +20,8 @@ export interface CreateOptions {
   io: ProcessIo
   /** Directory of the container below every cgroup hierarchy's root; `linux.cgroupsPath` of the spec wins. */
   cgroupPath: string
+  /** Whether the container does without where the caller may not make one (and the spec sets no limits). */
+  cgroupOptional?: boolean
   /** Namespaces to join by path, in place of what the spec says. */
   namespaces?: Partial<Record<NamespaceType, string>>
   /** Whether a spec without a mount namespace is followed: the mounts are then made in the caller's. Refused without. */

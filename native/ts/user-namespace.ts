@@ -28,6 +28,8 @@ export function mapText(mappings: readonly IdMapping[]): string {
 
 /** Gives the new user namespace of process `pid` its id maps. Each file takes one write(2) in its life. Throws SysError. */
 export function writeIdMaps(pid: number, { uids, gids }: IdMappings): void {
+  // Who may not map groups at will must first give up dropping them (user_namespaces(7)).
+  if (sys.geteuid() !== 0) writeKernelFile(`/proc/${pid}/setgroups`, 'deny')
   writeKernelFile(`/proc/${pid}/uid_map`, mapText(uids))
   writeKernelFile(`/proc/${pid}/gid_map`, mapText(gids))
 }

@@ -5,7 +5,6 @@ import { Container } from '../../agent/container/container.ts'
 import { parseSpec } from '../../protocol/oci/parse.ts'
 import { type Options, parseOptions, words } from './arguments.ts'
 import type { Context } from './context.ts'
-import { runFromReadonlyMount } from './own-program.ts'
 import { writePidFile } from './pid-file.ts'
 import { ownIo, passedDescriptors, sendTerminal } from './stdio.ts'
 
@@ -46,7 +45,6 @@ export async function create(args: readonly string[], context: Context): Promise
 export async function createStored(request: CreateRequest, context: Context): Promise<Container> {
   const { store, warn } = context
   const { id } = request
-  runFromReadonlyMount()
   const bundle = absolute(request.bundle ?? '.')
   const config = readText(`${bundle}/config.json`)
   const spec = parseSpec(config)
@@ -54,7 +52,7 @@ export async function createStored(request: CreateRequest, context: Context): Pr
   try {
     const cgroupPath = `/kata-ts-${id}`
     const io = ownIo(spec.process?.terminal, request.consoleSocket, request.detach)
-    const container = await Container.create({ id, bundle, spec, io, cgroupPath, startSocket: store.startSocket(id), inheritMounts: true, noPivot: request.noPivot ?? false, keepKeyring: request.noNewKeyring ?? false, pass: passedDescriptors(request.preserveFds), warn })
+    const container = await Container.create({ id, bundle, spec, io, cgroupPath, startSocket: store.startSocket(id), inheritMounts: true, cgroupOptional: context.rootless, noPivot: request.noPivot ?? false, keepKeyring: request.noNewKeyring ?? false, pass: passedDescriptors(request.preserveFds), warn })
     try {
       const { pid, startTime } = container.init
       store.save({ id, bundle, pid, startTime, cgroupPath, rootMount: container.rootMount, created: new Date().toISOString() }, config)

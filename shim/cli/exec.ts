@@ -4,7 +4,6 @@ import { parseProcess } from '../../protocol/oci/parse.ts'
 import type { Process } from '../../protocol/oci/process.ts'
 import { parseOptions } from './arguments.ts'
 import type { Context } from './context.ts'
-import { runFromReadonlyMount } from './own-program.ts'
 import { ExitFault } from './exit-fault.ts'
 import { Foreground } from './foreground.ts'
 import { writePidFile } from './pid-file.ts'
@@ -21,7 +20,6 @@ export async function exec(args: readonly string[], { store, warn }: Context): P
   const [id, ...command] = rest
   if (id === undefined) throw new Fault('kata-ts: "exec" requires a minimum of 1 argument(s)', { fix: 'exec takes <id> and a command' })
   try {
-    runFromReadonlyMount()
     const container = store.load(id, warn)
     const status = container.status()
     if (status === 'stopped') throw new Fault('cannot exec in a stopped container')

@@ -71,6 +71,7 @@ export const helpOf: Readonly<Record<string, Help>> = {
   },
   features: { what: 'print what this runtime can do', usage: '' },
   spec: { what: 'write a config.json to start from', usage: '[options]', options: '   --bundle value, -b value  where to write it\n   --rootless                for a container of a user who is not root' },
+  attest: { what: 'attack containers on this node and report what contained them', usage: '[--json]' },
   list: { what: 'list the containers of the root directory', usage: '[options]', options: '   --format value, -f value  table or json (default: table)\n   --quiet, -q               ids only' },
 }
 

@@ -62,7 +62,7 @@ export class Store {
   load(id: string, warn: (message: string) => void): Container {
     const { bundle, pid, startTime, cgroupPath, rootMount } = this.state(id)
     const spec = parseSpec(readText(`${this.directory(id)}/config.json`))
-    return Container.adopt({ id, bundle, spec, pid, startTime, cgroupPath, rootMount, startSocket: this.startSocket(id), warn })
+    return Container.adopt({ id, bundle, spec, pid, startTime, cgroupPath, rootMount, cgroupOptional: this.rootless, startSocket: this.startSocket(id), warn })
   }
 
   /** Where the container's root file system is on the host. */

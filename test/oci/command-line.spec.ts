@@ -288,4 +288,19 @@ conformance('command line', test => {
     await using plain = new Bundle(runtime, ['true'])
     expect(plain.create(['--console-socket', '/no/socket']).stderr).toContain('cannot use console socket')
   }, { except: other })
+
+  test('a user without rights runs a container in a user namespace, without cgroups', async runtime => {
+    await using bundle = new Bundle(runtime, ['sh', '-c', 'id -u; cat /proc/self/uid_map; cat /proc/self/setgroups'])
+    rmSync(join(bundle.directory, 'config.json'))
+    const asUser = (...args: string[]) => {
+      const [program, all] = commandOf(runtime, bundle.stateRoot, ...args)
+      return execFileSync('setpriv', ['--reuid', '1000', '--regid', '1000', '--clear-groups', program, ...all], { encoding: 'utf8', cwd: bundle.directory, input: '' })
+    }
+    execFileSync('chown', ['-R', '1000:1000', bundle.directory])
+    asUser('spec', '--rootless')
+    const spec = JSON.parse(readFileSync(join(bundle.directory, 'config.json'), 'utf8')) as Spec
+    if (spec.process) Object.assign(spec.process, { terminal: false, args: ['sh', '-c', 'id -u; cat /proc/self/uid_map; cat /proc/self/setgroups'] })
+    writeFileSync(join(bundle.directory, 'config.json'), JSON.stringify(spec))
+    expect(asUser('run', bundle.id).replace(/ +/g, ' ')).toBe('0\n 0 1000 1\ndeny\n')
+  }, { except: other })
 })

@@ -22,8 +22,11 @@ const highest = 63
  * The sets the spec asks for. A name that this kernel does not know, or that this process may not give,
  * is left out with a warning (config.md#linux-process); no capabilities at all means none.
  */
-export function planCapabilities(wanted: Capabilities | undefined, warn: (message: string) => void): CapabilityPlan {
-  const { last, grantable } = ownCapabilities()
+export function planCapabilities(wanted: Capabilities | undefined, warn: (message: string) => void, mapped = false): CapabilityPlan {
+  const own = ownCapabilities()
+  const { last } = own
+  // Whoever enters a user namespace of its own has every capability in it (user_namespaces(7)).
+  const grantable = mapped ? (1n << BigInt(last + 1)) - 1n : own.grantable
   const unknown = new Set<string>()
   const refused = new Set<string>()
   const mask = (names: readonly string[] | undefined): bigint => {

@@ -38,6 +38,8 @@ export interface InitPlan extends ProcessPlan {
   /** CreateOptions.noPivot, CreateOptions.keepKeyring */
   noPivot: boolean
   keepKeyring: boolean
+  /** Whether the parent is another user than root. */
+  parentIsUser: boolean
   /** Whether the parent runs hooks between `mounted` and `hooks-done`. */
   parentHooks: boolean
   /** What hooks read on stdin, pid left to the one who runs them (runtime.md#state). */

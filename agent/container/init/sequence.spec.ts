@@ -62,7 +62,7 @@ function machine(): void {
 function run(): 'executed' | 'failed' {
   const fd = (what: string) => new Fd(fake.install({ what, position: 0 }), what)
   const plan: InitPlan = {
-    id: 'c1', bundle: '/bundle', spec, process: spec.process ?? never(), rootPath: '/bundle/rootfs', pass: [], annotations: {}, noPivot: false, keepKeyring: false,
+    id: 'c1', bundle: '/bundle', spec, process: spec.process ?? never(), rootPath: '/bundle/rootfs', pass: [], annotations: {}, parentIsUser: false, noPivot: false, keepKeyring: false,
     io: { terminal: false, stdin: fd('stdin'), stdout: fd('stdout'), stderr: fd('stderr') },
     namespaces: planNamespaces(spec.linux?.namespaces ?? []), mounts: (spec.mounts ?? []).map(mount => planMount(mount, '/bundle')), cgroupMounts: [],
     capabilities: planCapabilities(spec.process?.capabilities, () => undefined),

@@ -41,8 +41,10 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   // 1. Nothing of other containers is held, nobody inside may look at us, and nothing happens before the parent wrote
   //    the id maps and put us into the cgroup: a cgroup namespace is rooted where its maker is.
   closeAllBut(heldDescriptors(plan, link))
-  hideFromPeers()
+  // A parent that is not root may not open what belongs to a hidden process, and so not write its maps.
+  if (!plan.parentIsUser) hideFromPeers()
   link.expect('go')
+  if (plan.parentIsUser) hideFromPeers()
 
   // 2. The namespaces that clone3 could not make. [3]
   enterNamespaces(plan.namespaces, linux.timeOffsets)

@@ -1,7 +1,7 @@
 import * as sys from 'native:sys'
 import { AT_EMPTY_PATH } from '../../../native/ts/constants/fcntl.ts'
 import { S_IFIFO, S_IFMT } from '../../../native/ts/constants/stat.ts'
-import { check, checked } from '../../../native/ts/errno.ts'
+import { check, checked, E } from '../../../native/ts/errno.ts'
 import type { LinuxIdMapping } from '../../../protocol/oci/linux.ts'
 import type { User } from '../../../protocol/oci/process.ts'
 import type { Spec } from '../../../protocol/oci/spec.ts'
@@ -16,7 +16,10 @@ export function ownPipes(io: ProcessIo, user: User, { uidMappings = [], gidMappi
   if (io.terminal || uid === undefined || gid === undefined) return
   for (const fd of [io.stdin, io.stdout, io.stderr]) {
     const { mode } = checked('statx', fd.what, sys.statx(fd.number, '', AT_EMPTY_PATH))
-    if ((mode & S_IFMT) === S_IFIFO) check('chown', fd.what, sys.fchownat(fd.number, '', uid, gid, AT_EMPTY_PATH))
+    if ((mode & S_IFMT) !== S_IFIFO) continue
+    const given = sys.fchownat(fd.number, '', uid, gid, AT_EMPTY_PATH)
+    // A user without rights on the host gives nothing away; what it may open itself, its container may, too.
+    if (given !== -E.EPERM) check('chown', fd.what, given)
   }
 }
 
