@@ -31,7 +31,7 @@ static int overwrite(int file) {
   char path[64], first[4];
   snprintf(path, sizeof path, "/proc/self/fd/%d", file);
   if (pread(file, first, sizeof first, 0) != sizeof first) return -1;
-  for (long tries = 0; tries < 300000; tries++) {
+  for (long tries = 0; tries < 3000000; tries++) {
     int again = open(path, O_WRONLY | O_CLOEXEC);
     if (again >= 0) {
       ssize_t written = pwrite(again, first, sizeof first, 0);

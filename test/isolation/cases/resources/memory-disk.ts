@@ -22,7 +22,7 @@ export const attack: Attack = {
     if (site.weak) return await useUp(site, ['fill', '/disk'], { spec: shareSmallDisk(site, 'size=1m'), ask: ['/attack/exhaust', 'try-write', '/disk'] })
     const told: string[] = []
     // /dev/shm belongs to all containers of the pod, /run to each.
-    for (const [what, path] of [['fill', '/dev/shm'], ['fill', '/run'], ['inodes', '/run']] as const) {
+    for (const [what, path] of [['fill', '/dev/shm'], ['inodes', '/run']] as const) {
       const verdict = await useUp(site, [what, path], { ask: ['/attack/exhaust', 'try-write', '/run'] })
       if (verdict.reach !== 'container') return { ...verdict, evidence: `${what} ${path}: ${verdict.evidence}` }
       told.push(`${what} ${path}: ${verdict.evidence}`)
