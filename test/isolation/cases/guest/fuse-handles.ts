@@ -48,7 +48,7 @@ async function verdict(site: Site, fuse: Fuse): Promise<Verdict> {
 
 export const attack: Attack = {
   id: 'fuse-handles',
-  title: 'raw FUSE: device nodes made and opened, setuid files, labels of the host, node ids and file handles that were never given (CVE-2020-35517)',
+  title: 'raw FUSE: device nodes opened that were made there, setuid files, labels of the host, node ids and file handles that were never given (CVE-2020-35517)',
   family: 'guest',
   leak: "devices of the host's, descriptors of the file server",
   bound: 'guest',
