@@ -45,13 +45,15 @@ describe('a planted bug', () => {
       expect(source.split(right).length, `${file} has ${right} once`).toBe(2)
       writeFileSync(`${copy}/${file}`, source.replace(right, wrong))
     }
-    programs = buildFuzzers(copy, 'cargo-planted')
+    programs = buildFuzzers(copy)
     return () => rmSync(copy, { recursive: true })
   }, 1_800_000)
 
   it.each(planted)('in $file is found by $target', ({ target }) => {
     const corpus = `${artifacts}/planted-${target}`
     unpackCorpus(target, corpus)
-    expect(fuzz(`${programs}/${target}`, corpus, 120, `${artifacts}/planted`, false).ok).toBe(false)
+    const outcome = fuzz(`${programs}/${target}`, corpus, 120, `${artifacts}/planted`, false)
+    expect(outcome.ok).toBe(false)
+    expect(outcome.report).toMatch(/panicked at|ERROR: AddressSanitizer/)
   }, 300_000)
 })

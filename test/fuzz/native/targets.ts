@@ -17,10 +17,10 @@ const coverage = [
 ].join(' ')
 
 /** Builds all targets of `native` (a copy of native/ may be given) with libFuzzer; gives the directory of the programs. */
-export function buildFuzzers(native = `${checkout}/native`, name = 'cargo-fuzz'): string {
+export function buildFuzzers(native = `${checkout}/native`): string {
   const triple = 'x86_64-unknown-linux-gnu'
-  build(native, ['--release', '--features', 'libfuzzer', '--target', triple, '--target-dir', `${cache}/${name}`], { RUSTFLAGS: coverage, RUSTC_BOOTSTRAP: '1' })
-  return `${cache}/${name}/${triple}/release`
+  build(native, ['--release', '--features', 'libfuzzer', '--target', triple, '--target-dir', `${cache}/cargo-fuzz`], { RUSTFLAGS: coverage, RUSTC_BOOTSTRAP: '1' })
+  return `${cache}/cargo-fuzz/${triple}/release`
 }
 
 /** Builds all targets as plain programs that run the inputs they are given, beside the unit tests of the Rust code. */
