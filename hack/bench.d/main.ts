@@ -10,6 +10,7 @@ import { execTrue, runTrue, stdoutThroughput } from './client-times.ts'
 import { agentMemory, hostMemory } from './memory.ts'
 import { networkFigures } from './network.ts'
 import { podFigures, runtimeClassOverhead } from './pods.ts'
+import { ociStart } from './oci-start.ts'
 import { Table } from './table.ts'
 import { logLength, readTimelines } from './timeline.ts'
 
@@ -36,6 +37,11 @@ for (let sample = 0; sample < (quick ? 3 : 10); sample++) {
 }
 table.add('ctr run --rm … true', 'ms', runs)
 table.add('  over the bare boot (min − min)', 'ms', { 'kata-ts': [Math.min(...runs['kata-ts']) - Math.min(...boot)] }, 'first: ≤ 250')
+
+say('OCI command line: run of true')
+const oci = await ociStart(quick ? 5 : 20)
+table.add('OCI command line: kata-ts run … true', 'ms', { 'kata-ts': oci['kata-ts'], 'runc': oci['runc'] }, '≤ 10 on an idle host')
+table.add('  the same with crun', 'ms', { 'runc': oci['crun'] })
 
 say('network interface')
 const network = await networkFigures(stack, quick ? 3 : 10)
