@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { fake } from '../native/ts/fake/sys.ts'
-import { type HookState, runHooks } from './host-hooks.ts'
+import { type HookState, runEveryHook, runHooks } from './host-hooks.ts'
 
 const state: HookState = { id: 'c1', status: 'creating', pid: 4711, bundle: '/b', annotations: { a: 'b' } }
 
@@ -28,6 +28,14 @@ describe('runHooks', () => {
     hooksEndWith(3, 0)
     await expect(runHooks([{ path: '/hook/a' }, { path: '/hook/b' }], 'createRuntime', state)).rejects.toThrow('createRuntime hook /hook/a exited with status 3')
     expect(fake.callsOf('clone3')).toHaveLength(1)
+  })
+
+  it('runs every hook of a moment at which none may fail the lifecycle, and tells of each that did', async () => {
+    hooksEndWith(3, 0, 4)
+    const told: string[] = []
+    await runEveryHook(['a', 'b', 'c'].map(name => ({ path: `/hook/${name}` })), 'poststop', state, error => told.push(String(error)))
+    expect(fake.callsOf('clone3')).toHaveLength(3)
+    expect(told).toEqual([expect.stringContaining('/hook/a exited with status 3'), expect.stringContaining('/hook/c exited with status 4')])
   })
 
   it('kills one that takes longer than its timeout', async () => {

@@ -22,6 +22,11 @@ export async function runHooks(hooks: readonly Hook[], moment: string, state: Ho
   for (const hook of hooks) await runHook(hook, moment, state)
 }
 
+/** As runHooks, for moments at which a failure is a warning and the next hook runs all the same (config.md#poststart, #poststop). */
+export async function runEveryHook(hooks: readonly Hook[], moment: string, state: HookState, warn: (error: unknown) => void): Promise<void> {
+  for (const hook of hooks) await runHook(hook, moment, state).catch(warn)
+}
+
 async function runHook(hook: Hook, moment: string, state: HookState): Promise<void> {
   using input = inputFile(`stdin of hook ${hook.path}`, JSON.stringify({ ociVersion: '1.0.2', ...state }))
   using child = spawn({

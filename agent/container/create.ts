@@ -8,6 +8,7 @@ import { writeIdMaps } from '../../native/ts/user-namespace.ts'
 import type { Cgroup } from './cgroup/cgroup.ts'
 import { withDefaultDevices } from './cgroup/device-rules.ts'
 import { openCgroup } from './cgroup/open.ts'
+import { cgroupOwner } from './cgroup/ownership.ts'
 import { Container } from './container.ts'
 import { hookState } from './hooks/state.ts'
 import { runHooks } from './hooks/run.ts'
@@ -59,6 +60,8 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
     cgroup.create()
     owner.defer(`cgroup of ${options.id}`, () => cgroup.delete())
     giveRealtime(options.spec, cgroup)
+    const cgroupUser = cgroupOwner(options.spec, plan.mounts)
+    if (cgroupUser !== undefined) cgroup.giveTo(cgroupUser)
     const rootMount = plan.namespaces.separate.has('mount') ? undefined : { path: plan.rootPath, before: mountOf(plan.rootPath) }
     if (rootMount) owner.defer(`root of ${options.id}`, () => unmountRoot(rootMount.path, rootMount.before))
     const listener = options.startSocket === undefined ? undefined : owner.own('start socket', listenForStart(options.startSocket))

@@ -1,7 +1,7 @@
 import { story } from '../../native/ts/fault.ts'
 import { SIGKILL } from '../../native/ts/constants/signal.ts'
 import type { DeleteRequest, DeleteResponse } from '../../protocol/gen/task.ts'
-import { runHooks } from '../host-hooks.ts'
+import { runEveryHook } from '../host-hooks.ts'
 import type { ProcessExit } from '../process/state.ts'
 import { Refusal } from '../refusal.ts'
 import type { Container } from '../sandbox/container.ts'
@@ -42,7 +42,7 @@ async function deleteContainer(context: TaskContext, container: Container): Prom
   const last = container.id === sandbox.identity.id && sandbox.containers.size === 1
   const goesWithVm = last && sandbox.ports.hypervisor.ownKernel
   if (!container.isPause && !goesWithVm) await sandbox.liveAgent?.deleteContainer({ containerId: container.id, force: true }).catch(complain)
-  await runHooks(container.hooks.poststop, 'poststop', hookState(container, 'stopped')).catch(complain)
+  await runEveryHook(container.hooks.poststop, 'poststop', hookState(container, 'stopped'), complain)
   sandbox.containers.delete(container.id)
   sandbox.ports.size.remove(container.id)
   sandbox.ports.cpuset.remove(container.id)

@@ -1,6 +1,6 @@
 import { story } from '../../native/ts/fault.ts'
 import type { StartRequest, StartResponse } from '../../protocol/gen/task.ts'
-import { runHooks } from '../host-hooks.ts'
+import { runEveryHook } from '../host-hooks.ts'
 import type { Container } from '../sandbox/container.ts'
 import { forwardStdinEnd } from './close-io.ts'
 import { hookState, type TaskContext } from './context.ts'
@@ -32,8 +32,7 @@ async function startInit({ sandbox, events }: TaskContext, container: Container)
   events.publish('start', { containerId: container.id, pid: container.pid })
   init.announced()
   // The lifecycle lets poststart hooks fail without failing the container (runtime.md, step 9).
-  await runHooks(container.hooks.poststart, 'poststart', hookState(container, 'running'))
-    .catch((error: unknown) => sandbox.ports.log.warn(story(error), { container: container.id }))
+  await runEveryHook(container.hooks.poststart, 'poststart', hookState(container, 'running'), error => sandbox.ports.log.warn(story(error), { container: container.id }))
 }
 
 async function startExec({ sandbox, events }: TaskContext, container: Container, execId: string): Promise<void> {

@@ -81,6 +81,15 @@ describe('in a guest', () => {
     ])
   })
 
+  it('a cgroup that is mounted to be written to is the container’s own user’s', async () => {
+    const seen = await lines('cd /sys/fs/cgroup; stat -c "%u %n" . cgroup.procs memory.max; mkdir below; echo $$ > below/cgroup.procs; cat /proc/self/cgroup', spec => {
+      spec.linux?.namespaces?.push({ type: 'user' })
+      Object.assign(spec.linux ?? {}, { uidMappings: shift, gidMappings: shift })
+      for (const mount of spec.mounts ?? []) if (mount.type === 'cgroup') mount.options = mount.options?.filter(option => option !== 'ro') ?? []
+    })
+    expect(seen).toEqual(['0 .', '0 cgroup.procs', '65534 memory.max', '0::/below'])
+  })
+
   for (const [what, unified, says] of [['is none', { 'memory.nonsense': '1' }, /memory\.nonsense/], ['does not take its value', { 'memory.high': 'much' }, /memory\.high/]] as const) {
     it(`a file of \`unified\` that ${what} is refused by name`, async () => {
       await expect(run(guest, `unified-${++count}`, ['true'], { change: spec => { if (spec.linux) spec.linux.resources = { unified } } })).rejects.toThrow(says)

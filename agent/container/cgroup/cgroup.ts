@@ -36,6 +36,8 @@ export interface Cgroup {
   readonly directories: readonly string[]
   /** Makes the directories. What was made is removed when one of them fails. */
   create(): void
+  /** Lets `uid` (the host's) make cgroups below it and move processes between them. Nothing happens on version 1, which knows no delegation. */
+  giveTo(uid: number): void
   /** Sets limits; keys that are absent stay as they are. `devices`: the whole list, defaults included. */
   apply(resources: LinuxResources): void
   /**

@@ -26,6 +26,10 @@ export class NoCgroup implements Cgroup {
     // There is nothing to make.
   }
 
+  giveTo(): void {
+    // There is nothing to give.
+  }
+
   /** Device rules are the default of every container: without rights over devices there is nothing to be kept from. */
   apply({ devices: _devices, ...limits }: LinuxResources): void {
     const asked = Object.entries(limits).filter(([, value]) => value !== undefined && Object.keys(value as object).length > 0).map(([name]) => name)

@@ -55,6 +55,8 @@ export class CgroupV1 implements Cgroup {
     }
   }
 
+  giveTo(): void {}
+
   apply(resources: LinuxResources): void {
     applySettings(resources, controller => this.#directoryOf(controller))
   }

@@ -1,7 +1,7 @@
 import * as sys from 'native:sys'
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../../../native/ts/constants/fcntl.ts'
 import { SIGKILL } from '../../../../native/ts/constants/signal.ts'
-import { E, isErrno, SysError } from '../../../../native/ts/errno.ts'
+import { check, E, isErrno, SysError } from '../../../../native/ts/errno.ts'
 import { type Fd, open } from '../../../../native/ts/fd.ts'
 import { writeKernelFile } from '../../../../native/ts/file.ts'
 import type { LinuxResources } from '../../../../protocol/oci/resources.ts'
@@ -12,6 +12,9 @@ import { attachDeviceProgram } from './device-program.ts'
 import { watchEvents } from './events.ts'
 import { settings } from './settings.ts'
 import { readStats } from './stats.ts'
+
+/** chown(2): the group stays as it is. */
+const keepGroup = 0xffff_ffff
 
 /** A control group of the unified hierarchy (Documentation/admin-guide/cgroup-v2.rst). */
 export class CgroupV2 implements Cgroup {
@@ -41,6 +44,16 @@ export class CgroupV2 implements Cgroup {
       at = `${at}/${name}`
       if (index < names.length - 1) makeIfMissing(at)
       else takeDirectory(at)
+    }
+  }
+
+  giveTo(uid: number): void {
+    // Which files go with a directory is the kernel's to say (cgroup-v2.rst, "Model of Delegation").
+    const files = (readIfAny('/sys/kernel/cgroup/delegate') ?? 'cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n').split('\n').filter(Boolean)
+    for (const path of [this.#directory, ...files.map(file => `${this.#directory}/${file}`)]) {
+      const given = sys.fchownat(AT_FDCWD, path, uid, keepGroup, 0)
+      // A controller that the cgroup does not have.
+      if (given !== -E.ENOENT) check('chown', path, given)
     }
   }
 
