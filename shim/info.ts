@@ -19,6 +19,8 @@ export function guestFeatures(): Features {
     hooks: hooks.filter(point => point !== 'createContainer'),
     linux: {
       ...linux,
+      // spec/rewrite.ts leaves profiles out.
+      apparmor: { enabled: false },
       cgroup: { ...linux.cgroup, v1: false, rdma: false },
       seccomp: { ...linux.seccomp, actions: linux.seccomp?.actions?.filter(action => action !== 'SCMP_ACT_NOTIFY') ?? [] },
     },

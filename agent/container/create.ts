@@ -12,6 +12,7 @@ import { cgroupOwner } from './cgroup/ownership.ts'
 import { Container } from './container.ts'
 import { hookState } from './hooks/state.ts'
 import { runHooks } from './hooks/run.ts'
+import { hasAppArmor } from './init/apparmor.ts'
 import { planCapabilities } from './init/capabilities.ts'
 import { runChild } from './init/child.ts'
 import { InitLink, ParentLink, socketPair } from './init/dialogue.ts'
@@ -100,6 +101,7 @@ function planInit(options: CreateOptions, cgroup: Cgroup, seccomp: CompiledFilte
     cgroupMounts: cgroup.mountSources(),
     capabilities: planCapabilities(process.capabilities, warn, (linux.namespaces ?? []).some(({ type }) => type === 'user')),
     seccomp,
+    profile: process.apparmorProfile && hasAppArmor() ? process.apparmorProfile : undefined,
     startListener: undefined,
     parentIsUser: sys.geteuid() !== 0,
     noPivot: options.noPivot ?? false, keepKeyring: options.keepKeyring ?? false,

@@ -7,6 +7,7 @@ import { cpusOf } from '../../protocol/oci/cpu-list.ts'
 import type { Process } from '../../protocol/oci/process.ts'
 import { enterBelow } from './cgroup/enter-below.ts'
 import type { Container } from './container.ts'
+import { hasAppArmor } from './init/apparmor.ts'
 import { planCapabilities } from './init/capabilities.ts'
 import { runChild } from './init/child.ts'
 import { InitLink, ParentLink, socketPair } from './init/dialogue.ts'
@@ -93,6 +94,7 @@ function planExec(container: Container, process: Process, io: ProcessIo, options
     id: container.id, process, io, pass: options.pass ?? [],
     capabilities: planCapabilities(process.capabilities, container.warn, types.has('user')),
     seccomp,
+    profile: process.apparmorProfile && hasAppArmor() ? process.apparmorProfile : undefined,
     affinity: affinityOf(container, process).final,
     mapped: types.has('user'),
     initPidfd: init.pidfd.number,

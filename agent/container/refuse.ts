@@ -1,8 +1,7 @@
-import * as sys from 'native:sys'
-import { AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import type { Process } from '../../protocol/oci/process.ts'
 import type { Spec } from '../../protocol/oci/spec.ts'
+import { hasAppArmor } from './init/apparmor.ts'
 
 /** Refuses what the spec asks for and this runtime or kernel cannot give: silently giving less would be a lie. Throws Fault. */
 export function refuseUnsupported(spec: Spec): void {
@@ -21,10 +20,8 @@ export function tellIgnored({ linux }: Spec, warn: (message: string) => void): v
 /** Security labels: only a kernel that has the module could honour them. */
 export function refuseLabels(process: Process): void {
   const { apparmorProfile, selinuxLabel } = process
-  if (apparmorProfile && apparmorProfile !== 'unconfined') {
-    const enabled = sys.readFile(AT_FDCWD, '/sys/module/apparmor/parameters/enabled', 16)
-    const why = typeof enabled !== 'number' && enabled[0] === 'Y'.charCodeAt(0) ? 'this runtime does not apply AppArmor profiles' : 'this kernel has no AppArmor'
-    throw new Fault(`process.apparmorProfile ${apparmorProfile}: ${why}`, { fix: 'leave the profile out' })
+  if (apparmorProfile && apparmorProfile !== 'unconfined' && !hasAppArmor()) {
+    throw new Fault(`process.apparmorProfile ${apparmorProfile}: this kernel has no AppArmor`, { fix: 'leave the profile out' })
   }
   if (selinuxLabel) throw new Fault(`process.selinuxLabel ${selinuxLabel}: this kernel has no SELinux`, { fix: 'leave the label out' })
 }

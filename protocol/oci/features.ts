@@ -49,7 +49,7 @@ export function containerFeatures(capabilities: readonly string[]): Features & {
       capabilities: capabilities.map(name => `CAP_${name}`),
       cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: true },
       seccomp: { enabled: true, actions: [...seccompActions], operators: [...seccompOperators], archs: [...seccompArchitectures], knownFlags: [...seccompFlags] },
-      apparmor: { enabled: false },
+      apparmor: { enabled: true },
       selinux: { enabled: false },
       intelRdt: { enabled: false },
       mountExtensions: { idmap: { enabled: true } },

@@ -133,7 +133,6 @@ describe.skipIf(!runtime)('features', () => {
   })
 
   it.each([
-    ['AppArmor', linux.apparmor.enabled, /apparmor/i, (spec => { spec.process.apparmorProfile = 'docker-default' }) satisfies Change],
     ['SELinux, of a process', linux.selinux.enabled, /selinuxLabel/, (spec => { spec.process.selinuxLabel = 'system_u:system_r:container_t:s0' }) satisfies Change],
     ['SELinux, of mounts', linux.selinux.enabled, /mountLabel/, (spec => { spec.linux.mountLabel = 'system_u:object_r:container_file_t:s0' }) satisfies Change],
     ['Intel RDT', linux.intelRdt.enabled, /intelRdt/, (spec => { spec.linux.intelRdt = { closID: 'x' } }) satisfies Change],
@@ -141,6 +140,12 @@ describe.skipIf(!runtime)('features', () => {
   ] as const)('says no to %s, and refuses it', async (_what, enabled, says, change) => {
     expect(enabled).toBe(false)
     await refuses(says, change)
+  })
+
+  it('takes an AppArmor profile for what it is, and says where there is no AppArmor', async () => {
+    expect(linux.apparmor.enabled).toBe(true)
+    const there = existsSync('/sys/module/apparmor/parameters/enabled')
+    await refuses(there ? /AppArmor profile no-such-profile/ : /no AppArmor/, spec => { spec.process.apparmorProfile = 'no-such-profile' })
   })
 
   it('maps the ids of mounts', async () => {

@@ -4,6 +4,7 @@ import { check } from '../../../native/ts/errno.ts'
 import { open } from '../../../native/ts/fd.ts'
 import { chrootInto } from '../rootfs/inherited-root.ts'
 import { Root } from '../rootfs/root.ts'
+import { chooseProfile, openProfile } from './apparmor.ts'
 import { closeAllBut } from './descriptors.ts'
 import type { ParentLink } from './dialogue.ts'
 import { applyOomScore, applyPersonality } from './limits.ts'
@@ -35,6 +36,7 @@ export function runExec(plan: ExecPlan, link: ParentLink): never {
 
   // While /proc is the runtime's own: the workload could have put anything over the container's.
   applyOomScore(process)
+  using profile = plan.profile ? openProfile() : undefined
 
   // All namespaces at once (setns(2) on a pidfd): no moment in which we are in half of them, and no path that a process
   // of the container could have changed. The root becomes the container's with its mount namespace, or is looked up first.
@@ -52,6 +54,7 @@ export function runExec(plan: ExecPlan, link: ParentLink): never {
     terminal.master.close()
   }
   applyPersonality(plan.personality)
+  if (profile) chooseProfile(profile, plan.profile ?? '')
   const ready = prepareProcess(plan, link, terminal && [terminal.slave.number, terminal.slave.number, terminal.slave.number], undefined)
   return becomeProgram(plan, ready, link)
 }

@@ -17,6 +17,8 @@ export interface ProcessPlan {
   capabilities: CapabilityPlan
   /** The container's filter, compiled; undefined: none. */
   seccomp: CompiledFilter | undefined
+  /** AppArmor's, for a kernel that has it. */
+  profile?: string | undefined
   /** CPUs to run on in the container's cgroup; undefined: as the kernel has it. */
   affinity?: readonly number[] | undefined
   /** Whether it has a user namespace of its own. */

@@ -16,6 +16,7 @@ import { runInit } from './sequence.ts'
 class Executed extends Error {}
 
 let told: InitMessage[] = []
+let profile: string | undefined
 
 const spec: Spec = {
   ociVersion: '1.2.0',
@@ -38,6 +39,7 @@ const spec: Spec = {
 function machine(): void {
   fake.reset()
   told = []
+  profile = undefined
   for (const path of ['/bundle/rootfs/x', '/secret/x', '/proc/sys/x', '/work/x', '/volume/x', '/proc/kcore', '/bin/prog', '/etc/passwd']) fake.put(path, '', 0o755)
   fake.nodes.set('/.', { kind: 'directory', mode: 0o755 })
   fake.nodes.set('/dev', { kind: 'directory', mode: 0o755 })
@@ -66,7 +68,7 @@ function run(): 'executed' | 'failed' {
     io: { terminal: false, stdin: fd('stdin'), stdout: fd('stdout'), stderr: fd('stderr') },
     namespaces: planNamespaces(spec.linux?.namespaces ?? []), mounts: (spec.mounts ?? []).map(mount => planMount(mount, '/bundle')), cgroupMounts: [],
     capabilities: planCapabilities(spec.process?.capabilities, () => undefined),
-    seccomp: { program: new Uint8Array(8), flags: 0, asks: false }, startListener: undefined, parentHooks: false, mapped: false,
+    seccomp: { program: new Uint8Array(8), flags: 0, asks: false }, profile, startListener: undefined, parentHooks: false, mapped: false,
   }
   const link = new ParentLink(fake.install({ what: 'link', position: 0 }))
   // Planning is the parent's work; the child's begins here.
@@ -130,6 +132,26 @@ describe('the init sequence', () => {
   it('loads the filter last with no_new_privs', () => {
     run()
     expect(order('capset', 'seccompSetModeFilter', 'execve').slice(-3)).toEqual(['capset', 'seccompSetModeFilter', 'execve'])
+  })
+
+  it('chooses the AppArmor profile before it says created, in a file that it opened while /proc was the runtime’s', () => {
+    fake.put('/proc/self/attr/apparmor/exec', '')
+    profile = 'docker-default'
+    expect(run()).toBe('executed')
+    const opened = fake.calls.findIndex(({ name, args }) => name === 'openat' && args[1] === '/proc/self/attr/apparmor/exec')
+    const chosen = fake.calls.findIndex(({ name }) => name === 'write')
+    expect(opened).toBeLessThan(fake.names().indexOf('openTree'))
+    expect(chosen).toBeGreaterThan(fake.names().indexOf('pivotRoot'))
+    expect(chosen).toBeLessThan(fake.names().indexOf('send'))
+    expect(fake.text('/proc/self/attr/apparmor/exec')).toBe('exec docker-default')
+  })
+
+  it('fails for a profile that is not loaded, and says what to do', () => {
+    fake.put('/proc/self/attr/exec', '')
+    fake.fail('write', E.ENOENT)
+    profile = 'missing'
+    expect(run()).toBe('failed')
+    expect(told.at(-1)).toMatchObject({ type: 'failed', error: { object: 'AppArmor profile missing (process.apparmorProfile)', errno: E.ENOENT, fix: 'load the profile with apparmor_parser' } })
   })
 
   it('tells the parent of every step that fails, by its call', () => {

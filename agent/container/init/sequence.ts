@@ -17,6 +17,7 @@ import { makeReadonly, mask } from '../rootfs/protected-paths.ts'
 import { moveInto, pivotInto, prepareRoot } from '../rootfs/pivot.ts'
 import { Root } from '../rootfs/root.ts'
 import { writeSysctls } from '../rootfs/sysctl.ts'
+import { chooseProfile, openProfile } from './apparmor.ts'
 import { closeAllBut } from './descriptors.ts'
 import type { ParentLink } from './dialogue.ts'
 import { awaitStart } from './gate.ts'
@@ -54,6 +55,7 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
 
   // 3. What is written below /proc is written now, while /proc is the runtime's and not the container's.
   if (!plan.mapped) applyOomScore(process)
+  using profile = plan.profile ? openProfile() : undefined
   if (plan.namespaces.cloneFlags & CLONE_NEWNET) raiseLoopback()
   if (spec.hostname) check('sethostname', spec.hostname, sys.sethostname(spec.hostname))
   if (spec.domainname) check('setdomainname', spec.domainname, sys.setdomainname(spec.domainname))
@@ -104,6 +106,7 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
 
   // 10. The process itself, up to the point where only the start is missing. Whatever can fail fails here, in create.
   applyPersonality(linux.personality)
+  if (profile) chooseProfile(profile, plan.profile ?? '')
   const stdio = terminal ? [terminal.slave.number, terminal.slave.number, terminal.slave.number] : undefined
   const ready = prepareProcess(plan, link, stdio, plan.startListener?.number)
   link.tell({ type: 'created' })
