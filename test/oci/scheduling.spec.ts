@@ -1,10 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { getPriority } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { CpuAffinity, Scheduler } from '../../protocol/oci/process.ts'
 import { baseSpec, Bundle, type Change, field } from './bundle.ts'
 import { type CaseOptions, conformance } from './runtimes.ts'
 
+/** As the tests run: policies without a nice value of their own keep it. */
+const inherited = getPriority()
 /** What nobody has bound this process to. */
 const everywhere = field(readFileSync('/proc/self/status', 'utf8'), 'Cpus_allowed_list') ?? ''
 const isV1 = existsSync('/sys/fs/cgroup/cpu/cpu.rt_runtime_us')
@@ -35,10 +38,10 @@ conformance('scheduling', test => {
   for (const [scheduler, expected] of [
     [{ policy: 'SCHED_OTHER', nice: 5 }, `5 0 ${OTHER}`],
     [{ policy: 'SCHED_BATCH', nice: 3 }, `3 0 ${BATCH}`],
-    [{ policy: 'SCHED_IDLE' }, `0 0 ${IDLE}`],
-    [{ policy: 'SCHED_FIFO', priority: 7 }, `0 7 ${FIFO}`],
-    [{ policy: 'SCHED_RR', priority: 9, flags: ['SCHED_FLAG_RESET_ON_FORK'] }, `0 9 ${RR}`],
-    [{ policy: 'SCHED_DEADLINE', runtime: 10_000_000, deadline: 100_000_000, period: 100_000_000 }, `0 0 ${DEADLINE}`],
+    [{ policy: 'SCHED_IDLE' }, `${inherited} 0 ${IDLE}`],
+    [{ policy: 'SCHED_FIFO', priority: 7 }, `${inherited} 7 ${FIFO}`],
+    [{ policy: 'SCHED_RR', priority: 9, flags: ['SCHED_FLAG_RESET_ON_FORK'] }, `${inherited} 9 ${RR}`],
+    [{ policy: 'SCHED_DEADLINE', runtime: 10_000_000, deadline: 100_000_000, period: 100_000_000 }, `${inherited} 0 ${DEADLINE}`],
   ] satisfies [Scheduler, string][]) {
     test(`runs under ${scheduler.policy}`, async runtime => {
       await using bundle = new Bundle(runtime, scheduling, withScheduler(scheduler))
@@ -76,7 +79,7 @@ conformance('scheduling', test => {
       process.scheduler = { policy: 'SCHED_BATCH', nice: 2 }
       process.ioPriority = { class: 'IOPRIO_CLASS_BE', priority: 1 }
     })
-    expect(bundle.invoke(['exec', '--process', file, bundle.id]).stdout).toBe(`2 0 ${BATCH}\nbest-effort: prio 1\n0 0 ${OTHER}\n`)
+    expect(bundle.invoke(['exec', '--process', file, bundle.id]).stdout).toBe(`2 0 ${BATCH}\nbest-effort: prio 1\n${inherited} 0 ${OTHER}\n`)
   }, since)
 
   for (const [what, affinity, expected] of [

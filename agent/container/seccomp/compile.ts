@@ -14,7 +14,7 @@ import { type Architecture, architectures, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X
 import { Assembler, JEQ, JGE, Label } from './bpf.ts'
 import { testRules } from './conditions.ts'
 import type { CompiledFilter } from './filter.ts'
-import { asksListener } from './notify.ts'
+import { asksListener } from './asks.ts'
 import { highestNumber, type Rule, rulesByNumber } from './rules.ts'
 
 /** offsetof(struct seccomp_data, …) (include/uapi/linux/seccomp.h) */
