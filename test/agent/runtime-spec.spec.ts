@@ -33,11 +33,11 @@ describe('in a guest', () => {
   it('a container has clocks, names and a personality of its own', async () => {
     const seen = await lines('cat /proc/uptime /proc/self/timens_offsets /proc/sys/kernel/domainname; busybox uname -m', spec => {
       spec.linux?.namespaces?.push({ type: 'time' })
-      Object.assign(spec.linux ?? {}, { timeOffsets: { boottime: { secs: 1_000_000, nanosecs: 5 }, monotonic: { secs: -1 } }, personality: { domain: 'LINUX32' } })
+      Object.assign(spec.linux ?? {}, { timeOffsets: { boottime: { secs: 1_000_000, nanosecs: 5 }, monotonic: { secs: 7 } }, personality: { domain: 'LINUX32' } })
       spec.domainname = 'example.org'
     })
     expect(Number(seen[0]?.split('.')[0])).toBeGreaterThan(1_000_000)
-    expect(seen.slice(1).map(line => line.split(/\s+/).join(' '))).toEqual(['monotonic -1 0', 'boottime 1000000 5', 'example.org', 'i686'])
+    expect(seen.slice(1).map(line => line.split(/\s+/).join(' '))).toEqual(['monotonic 7 0', 'boottime 1000000 5', 'example.org', 'i686'])
   })
 
   it('a process has its scheduler, I/O priority and limits', async () => {
