@@ -2,6 +2,7 @@ import * as sys from 'native:sys'
 import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_SLAVE } from '../../../native/ts/constants/mount.ts'
 import { CLONE_NEWNET } from '../../../native/ts/constants/sched.ts'
 import { check } from '../../../native/ts/errno.ts'
+import type { Fd } from '../../../native/ts/fd.ts'
 import { hookState } from '../hooks/state.ts'
 import { runHooksInInit } from '../hooks/run.ts'
 import { enterNamespaces, raiseLoopback } from '../namespaces/enter.ts'
@@ -11,7 +12,7 @@ import { setAttributes, setPropagation } from '../rootfs/mount-calls.ts'
 import { rootPropagation } from '../rootfs/mount-options.ts'
 import { idMapDescriptors } from '../rootfs/id-maps.ts'
 import { chrootInto } from '../rootfs/inherited-root.ts'
-import { openHostPaths } from '../rootfs/host-paths.ts'
+import { type HostPaths, openHostPaths } from '../rootfs/host-paths.ts'
 import { mountInRoot } from '../rootfs/mounts.ts'
 import { makeReadonly, mask } from '../rootfs/protected-paths.ts'
 import { moveInto, pivotInto, prepareRoot } from '../rootfs/pivot.ts'
@@ -67,14 +68,7 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   const ownMounts = plan.namespaces.separate.has('mount')
   using rootMount = prepareRoot(plan.rootPath, ownMounts ? propagation ?? { flag: MS_SLAVE, recursive: true } : undefined, early?.root)
   const root = new Root(rootMount.number, plan.rootPath)
-  for (const mount of plan.mounts) {
-    if (mount.kind === 'filesystem' && mount.type.startsWith('cgroup')) mountCgroup(root, mount, plan.cgroupMounts, plan.namespaces.separate.has('cgroup'))
-    else mountInRoot(root, mount, early?.sources.get(mount))
-  }
-  if (ownsDev(spec.mounts ?? [])) {
-    makeDevices(root, plannedDevices(linux.devices ?? []), plan.mapped)
-    makeDevLinks(root)
-  }
+  fillRoot(root, plan, early?.sources)
 
   // 5. prestart and createRuntime hooks are the parent's: namespaces and mounts are there, the old root still is. [3, 4]
   if (plan.parentHooks) {
@@ -99,9 +93,7 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   if (spec.root?.readonly) setAttributes(rootMount, { set: MOUNT_ATTR_RDONLY, clear: 0 }, false)
 
   // 9. From here on only the container's own file system is in sight.
-  if (!ownMounts) chrootInto(rootMount)
-  else if (plan.noPivot) moveInto(rootMount)
-  else pivotInto(rootMount)
+  leaveHostRoot(rootMount, ownMounts, plan.noPivot)
   setPropagation(rootMount, propagation ?? { flag: MS_PRIVATE, recursive: false })
 
   // 10. The process itself, up to the point where only the start is missing. Whatever can fail fails here, in create.
@@ -115,6 +107,23 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   awaitStart(link, ready.listener)
   runHooksInInit('startContainer', hooks.startContainer ?? [], state('created'))
   return becomeProgram(plan, ready, link)
+}
+
+function fillRoot(root: Root, plan: InitPlan, sources: HostPaths['sources'] | undefined): void {
+  for (const mount of plan.mounts) {
+    if (mount.kind === 'filesystem' && mount.type.startsWith('cgroup')) mountCgroup(root, mount, plan.cgroupMounts, plan.namespaces.separate.has('cgroup'))
+    else mountInRoot(root, mount, sources?.get(mount))
+  }
+  if (ownsDev(plan.spec.mounts ?? [])) {
+    makeDevices(root, plannedDevices(plan.spec.linux?.devices ?? []), plan.mapped)
+    makeDevLinks(root)
+  }
+}
+
+function leaveHostRoot(root: Fd, ownMounts: boolean, noPivot: InitPlan['noPivot']): void {
+  if (!ownMounts) chrootInto(root)
+  else if (noPivot) moveInto(root)
+  else pivotInto(root)
 }
 
 function heldDescriptors(plan: InitPlan, link: ParentLink): number[] {
