@@ -1,4 +1,4 @@
-import type { Config } from './config/schema.ts'
+import { type Config, schema } from './config/schema.ts'
 
 /** How long the shim waits for the agent before it goes on without it. The guest is hostile: every wait has an end. */
 export interface AgentLimits {
@@ -12,12 +12,16 @@ export interface AgentLimits {
   outputMs: number
 }
 
-/** What they are where nobody says otherwise: making a process takes a guest seconds on a loaded host that emulates it. */
-export const defaultAgentLimits: AgentLimits = { createMs: 60_000, callMs: 10_000, killMs: 30_000, outputMs: 60_000 }
-
-export function agentLimits(agent: Config['agent']): AgentLimits {
+export function agentLimits(agent: Pick<Config['agent'], 'createTimeoutMs' | 'callTimeoutMs' | 'killTimeoutMs' | 'outputTimeoutMs'>): AgentLimits {
   return { createMs: agent.createTimeoutMs, callMs: agent.callTimeoutMs, killMs: agent.killTimeoutMs, outputMs: agent.outputTimeoutMs }
 }
+
+const { createTimeoutMs, callTimeoutMs, killTimeoutMs, outputTimeoutMs } = schema.agent
+
+/** The configuration's own: making a process takes a guest seconds on a loaded host that emulates it. */
+export const defaultAgentLimits = agentLimits({
+  createTimeoutMs: createTimeoutMs.fallback, callTimeoutMs: callTimeoutMs.fallback, killTimeoutMs: killTimeoutMs.fallback, outputTimeoutMs: outputTimeoutMs.fallback,
+})
 
 /**
  * The longest frame that an agent has reason to send: figures of a container with hundreds of disks take 20 KiB. Two bytes

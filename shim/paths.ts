@@ -7,7 +7,8 @@ export const defaultSocketDir = '/run/containerd/s'
 /** sun_path is 108 bytes with its NUL (unix(7)). */
 const socketPathLimit = 107
 
-function hex(bytes: Uint8Array): string {
+/** Two digits a byte. */
+export function hex(bytes: Uint8Array): string {
   let text = ''
   for (const byte of bytes) text += byte.toString(16).padStart(2, '0')
   return text

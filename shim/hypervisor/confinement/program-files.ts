@@ -5,6 +5,7 @@ import { check, checked } from '../../../native/ts/errno.ts'
 import { Fault } from '../../../native/ts/fault.ts'
 import { open, pipe } from '../../../native/ts/fd.ts'
 import { exists, makeDirectories, readTextIfPresent, replaceText } from '../../../native/ts/file.ts'
+import { hex } from '../../paths.ts'
 
 /**
  * The host's files that a program needs in order to start: itself, its loader and its libraries, found out by its own
@@ -30,7 +31,7 @@ type Identity = [path: string, dev: string, ino: number, size: number, mtimeMs: 
  */
 export function programFiles(program: string, modules: readonly string[] = [], directory = programsDir): string[] {
   const key = sys.sha256(sys.utf8Encode([program, ...modules].join('\0')))
-  const kept = `${directory}/${[...key.subarray(0, 12)].map(byte => byte.toString(16).padStart(2, '0')).join('')}.json`
+  const kept = `${directory}/${hex(key.subarray(0, 12))}.json`
   const known = parseKept(kept)
   if (known?.every(same)) return known.map(([path]) => path)
   const files = [...new Set([...findFiles(program, maxInterpreters), ...modules.flatMap(module => [module, ...loaderList(interpreterOf(program) ?? '', module)])])]
