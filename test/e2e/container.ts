@@ -48,7 +48,12 @@ export class TaskHandle {
   get output(): Stdio['output'] { return this.io.output }
 
   async start(): Promise<number> { return (await this.client.call('tasks.Start', this.#key())).pid }
-  async wait(): Promise<number> { return (await this.client.call('tasks.Wait', this.#key(), 300_000)).exit_status }
+  async wait(): Promise<number> { return (await this.waitForExit()).status }
+  /** `atMs`: when it ended, as containerd was told. */
+  async waitForExit(): Promise<{ status: number; atMs: number }> {
+    const { exit_status, exited_at } = await this.client.call('tasks.Wait', this.#key(), 300_000)
+    return { status: exit_status, atMs: exited_at === null ? 0 : Number(exited_at.seconds) * 1000 + exited_at.nanos / 1e6 }
+  }
   async state(): Promise<TaskProcess> { return (await this.client.call('tasks.Get', this.#key())).process }
   async kill(signal: number, all = false): Promise<void> { await this.client.call('tasks.Kill', { ...this.#key(), signal, all }) }
   async resize(width: number, height: number): Promise<void> {
@@ -123,10 +128,15 @@ export class Container extends TaskHandle {
     const process = processSpec(args)
     process.terminal = terminal
     options.process?.(process)
-    await this.client.call('tasks.Exec', {
-      container_id: this.containerId, exec_id: execId, terminal, spec: json('Process', process),
-      stdin: io.stdin, stdout: io.stdout, stderr: io.stderr,
-    })
+    try {
+      await this.client.call('tasks.Exec', {
+        container_id: this.containerId, exec_id: execId, terminal, spec: json('Process', process),
+        stdin: io.stdin, stdout: io.stdout, stderr: io.stderr,
+      })
+    } catch (error) {
+      io.close() // nobody else opens its FIFOs, so its cats would wait for ever
+      throw error
+    }
     return new TaskHandle(this.client, this.containerId, execId, io)
   }
 

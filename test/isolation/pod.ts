@@ -1,17 +1,13 @@
 /** Containers of one sandbox, made by containerd's API with the annotations of CRI: any containerd has it, with CNI or without. */
 import type { Container, ContainerOptions } from '../e2e/container.ts'
-import type { Spec } from '../e2e/spec.ts'
+import { beSandbox, joinSandbox } from '../e2e/pod-spec.ts'
 import type { Site } from './site.ts'
-
-const annotate = (spec: Spec, type: 'sandbox' | 'container', sandbox: string): void => {
-  spec.annotations = { ...spec.annotations, 'io.kubernetes.cri.container-type': type, 'io.kubernetes.cri.sandbox-id': sandbox }
-}
 
 export class Pod {
   private constructor(private readonly site: Site, readonly sandbox: Container, readonly pid: number) {}
 
   static async run(site: Site): Promise<Pod> {
-    const sandbox = await site.create({ args: ['sleep', '100000'], spec: (spec, id) => annotate(spec, 'sandbox', id) })
+    const sandbox = await site.create({ args: ['sleep', '100000'], spec: beSandbox })
     return new Pod(site, sandbox, await sandbox.start())
   }
 
@@ -25,9 +21,7 @@ export class Pod {
     return {
       ...options,
       spec: (spec, id) => {
-        annotate(spec, 'container', this.sandbox.containerId)
-        spec.linux.namespaces = spec.linux.namespaces.map(({ type }) =>
-          (['network', 'ipc', 'uts'].includes(type) ? { type, path: `/proc/${this.pid}/ns/${type === 'network' ? 'net' : type}` } : { type }))
+        joinSandbox(spec, { id: this.sandbox.containerId, pid: this.pid })
         options.spec?.(spec, id)
       },
     }

@@ -17,7 +17,7 @@ export async function stopForAWhile(life: Life): Promise<void> {
   const errand = longErrand(life.random)
   const stopping = async (): Promise<void> => {
     await pause(life.random.between(0, 400))
-    const pids = part === 'containerd' ? [life.stack.containerdPid] : partOf(life.stack, life.id, part)
+    const pids = part === 'containerd' ? [life.stack.containerdPid] : partOf(life.stack, life.sandboxId, part)
     if (pids.length === 0) throw new Error(`no ${part} was found`)
     for (const pid of pids) sendSignal(pid, 'SIGSTOP')
     await pause(ms)
@@ -33,7 +33,8 @@ export async function jumpGuestClock(life: Life): Promise<void> {
   life.didFault('clock jump in the guest')
   const host = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   // Only in a kernel that is not the host's.
-  const script = `[ "$(cat /proc/sys/kernel/random/boot_id)" != ${host} ] || exit 99; date -s @$(( $(date +%s) + ${days * 86_400} )) >/dev/null && sleep 0.2 && echo jumped`
+  const seconds = Math.floor(Date.now() / 1000) + days * 86_400
+  const script = `[ "$(cat /proc/sys/kernel/random/boot_id)" != ${host} ] || exit 99; date -s @${seconds} >/dev/null && sleep 0.2 && echo jumped`
   await life.run({ name: 'clock', script, status: 0, stdout: Buffer.from('jumped\n'), stderr: Buffer.alloc(0) }, (process) => {
     for (const set of ['bounding', 'effective', 'permitted'] as const) process.capabilities[set] = [...process.capabilities[set], 'CAP_SYS_TIME']
   })
@@ -42,7 +43,7 @@ export async function jumpGuestClock(life: Life): Promise<void> {
 
 /** The shim may open no more files: what needs one is refused with that reason, what does not goes on, and afterwards all is well. */
 export async function exhaustDescriptors(life: Life): Promise<void> {
-  const shim = shimOf(life.stack, life.id)
+  const shim = shimOf(life.stack, life.sandboxId)
   if (shim === undefined) throw new Error('no shim was found')
   life.didFault('EMFILE in the shim')
   const limits = readFileSync(`/proc/${shim}/limits`, 'utf8').match(/^Max open files\s+(\d+)\s+(\d+)/m)
@@ -105,10 +106,10 @@ export async function lose(life: Life, loss: Loss): Promise<void> {
   life.didFault(loss === 'qemu, stopped for good' ? loss : `killed ${loss}`)
   if (loss === 'guest kernel') return panicGuest(life)
   if (loss === 'qemu, stopped for good') {
-    for (const pid of partOf(life.stack, life.id, 'qemu')) sendSignal(pid, 'SIGSTOP')
+    for (const pid of partOf(life.stack, life.sandboxId, 'qemu')) sendSignal(pid, 'SIGSTOP')
     return
   }
-  const pids = partOf(life.stack, life.id, loss)
+  const pids = partOf(life.stack, life.sandboxId, loss)
   if (pids.length === 0) throw new Error(`no ${loss} was found`)
   for (const pid of pids) sendSignal(pid, 'SIGKILL')
   while (pids.some(isAlive)) await pause(5)
@@ -124,7 +125,7 @@ async function panicGuest(life: Life): Promise<void> {
   await life.expectNoSuccess('wait for the panic', process)
   process.io.close()
   const end = Date.now() + 30_000
-  while (partOf(life.stack, life.id, 'qemu').length > 0) {
+  while (partOf(life.stack, life.sandboxId, 'qemu').length > 0) {
     if (Date.now() > end) throw new Error('the guest did not panic, or its VMM did not end')
     await pause(20)
   }

@@ -11,10 +11,16 @@ export class Figures {
   rounds = 0
   lives = 0
   controls = 0
+  pods = 0
   /** runc's own losses of output under load (test/e2e/matrix.ts): the control's, and no finding. */
   controlLosses = 0
 
   operation(name: string): void { count(this.operations, name) }
+  container(isControl: boolean): void {
+    if (isControl) this.controls++
+    else this.lives++
+  }
+
   fault(name: string): void { count(this.faults, name) }
 
   found(kind: FindingKind, text: string): void {
@@ -27,7 +33,7 @@ export class Figures {
   toString(): string {
     const list = (counts: Map<string, number>): string => [...counts].sort(([a], [b]) => a < b ? -1 : 1).map(([name, times]) => `${name} ${times}`).join(', ')
     return [
-      `rounds: ${this.rounds}, containers: ${this.lives} kata-ts, ${this.controls} runc`,
+      `rounds: ${this.rounds}, containers: ${this.lives} kata-ts, ${this.controls} runc, in ${this.pods} pods and alone`,
       `operations: ${total(this.operations)} (${list(this.operations)})`,
       `faults: ${total(this.faults)} (${list(this.faults)})`,
       `exit codes compared: ${this.exits}, wrong: ${this.of('wrong exit code')}`,

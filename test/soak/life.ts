@@ -2,6 +2,7 @@
 import { Container, type TaskHandle } from '../e2e/container.ts'
 import { footprint } from '../e2e/leaks.ts'
 import type { Lane } from '../e2e/matrix.ts'
+import { beSandbox, joinSandbox } from '../e2e/pod-spec.ts'
 import type { ProcessSpec } from '../e2e/spec.ts'
 import type { Stack } from '../e2e/stack.ts'
 import type { Errand } from './errands.ts'
@@ -15,10 +16,21 @@ import { Volumes } from './volumes.ts'
 
 /** No call of a client takes longer, under load and with everything stopped for a while. */
 const answerMs = 90_000
+/** How far from the host's clock a time of exit may be: what a shim corrects of a guest's is more than that (shim/sandbox/guest-events.ts). */
+const clockErrorMs = 3_600_000
 const grpcUnavailable = 14
 const grpcNotFound = 5
 
-export interface LifeParts { stack: Stack; lane: Lane; random: Random; figures: Figures; gate: Gate; round: number }
+export interface LifeParts {
+  stack: Stack
+  lane: Lane
+  random: Random
+  figures: Figures
+  gate: Gate
+  round: number
+  /** The pod that it is a container of; without: a container alone, or a pod's own. */
+  pod?: Life
+}
 
 export class Life {
   readonly history: string[] = []
@@ -26,6 +38,7 @@ export class Life {
   #container: Container | undefined
   #volumes: Volumes | undefined
   #settledFds: number | undefined
+  #pid = 0
 
   constructor(readonly parts: LifeParts) {}
 
@@ -34,6 +47,9 @@ export class Life {
   get figures(): Figures { return this.parts.figures }
   get isControl(): boolean { return this.parts.lane.runtime === 'runc' }
   get id(): string { return this.container.containerId }
+  /** The container that the sandbox is named after: what finds its shim, VMM and daemons. */
+  get sandboxId(): string { return this.parts.pod?.id ?? this.id }
+  get isAlone(): boolean { return this.parts.pod === undefined }
   get where(): string { return `round ${this.parts.round} ${this.parts.lane.runtime} ${this.#container?.containerId ?? ''} after ${this.history.slice(-4).join(', ')}` }
 
   get container(): Container {
@@ -62,8 +78,28 @@ export class Life {
         // Known only now: the directories are named after the container.
         this.#volumes = new Volumes(stack, spec.linux.cgroupsPath.split('/').at(-1) ?? '')
         spec.mounts.push(...this.#volumes.mounts)
+        const { pod } = this.parts
+        if (pod !== undefined) joinSandbox(spec, { id: pod.id, pid: pod.#pid })
       },
     }, false)
+  }
+
+  /** As prepare, for the container that stands for a pod's sandbox. */
+  async prepareSandbox(): Promise<void> {
+    const { stack, lane } = this.parts
+    this.#container = await Container.prepare(stack, lane, { args: ['sleep', '100000'], spec: beSandbox }, false)
+  }
+
+  /** Goes a way from the creation to the removal. Whatever goes wrong becomes a finding, and what is left is removed by force. */
+  async live(way: () => Promise<void>): Promise<void> {
+    try {
+      await way()
+    } catch (error) {
+      this.figures.found(error instanceof NoAnswer ? 'no answer' : 'wrong answer', `${this.where}: ${messageOf(error)}`)
+      await errorOf(this.forceDelete())
+    }
+    const error = await errorOf(this.remove())
+    if (error !== undefined) this.figures.found('wrong answer', `${this.where}: removing: ${messageOf(error)}`)
   }
 
   async create(): Promise<void> {
@@ -73,7 +109,7 @@ export class Life {
 
   async start(): Promise<void> {
     this.did('start')
-    await within(this.container.start(), answerMs, 'start')
+    this.#pid = await within(this.container.start(), answerMs, 'start')
   }
 
   /** Runs an errand as an exec to its end and judges it. */
@@ -119,10 +155,12 @@ export class Life {
     await this.collect()
     await this.#expectDescriptorsBack()
     this.did('kill')
+    const killedAtMs = Date.now()
     const exited = this.patientWait(this.container)
     await within(this.container.kill(9), answerMs, 'kill')
     this.figures.exits++
-    const status = await within(exited, answerMs, 'wait for the killed container')
+    const { status, atMs } = await within(exited, answerMs, 'wait for the killed container')
+    this.#judgeTime(killedAtMs, atMs, 'the container')
     if (status !== 137) this.figures.found('wrong exit code', `${this.where}: a container killed by 9 told ${status}`)
     this.did('delete')
     await within(this.container.deleteTask(), answerMs, 'delete')
@@ -175,9 +213,9 @@ export class Life {
   }
 
   /** Wait, asked again when containerd was killed under it. */
-  async patientWait(process: TaskHandle): Promise<number> {
+  async patientWait(process: TaskHandle): Promise<{ status: number; atMs: number }> {
     for (;;) {
-      try { return await process.wait() } catch (error) {
+      try { return await process.waitForExit() } catch (error) {
         if (codeOf(error) !== grpcUnavailable && codeOf(error) !== 1) throw error
         await pause(100)
       }
@@ -186,12 +224,12 @@ export class Life {
 
   /** What the shim holds when only the first process is there: nothing may be added to that. */
   rememberDescriptors(): void {
-    const shim = this.isControl ? undefined : shimOf(this.stack, this.id)
+    const shim = this.isControl ? undefined : shimOf(this.stack, this.sandboxId)
     if (shim !== undefined) this.#settledFds = footprint(shim).fds
   }
 
   async #expectDescriptorsBack(): Promise<void> {
-    const shim = this.#settledFds === undefined ? undefined : shimOf(this.stack, this.id)
+    const shim = this.#settledFds === undefined ? undefined : shimOf(this.stack, this.sandboxId)
     if (shim === undefined || this.#settledFds === undefined) return
     const end = Date.now() + 20_000
     let fds = footprint(shim).fds
@@ -202,14 +240,24 @@ export class Life {
     if (fds > this.#settledFds) this.figures.found('leak', `${this.where}: the shim holds ${fds} descriptors instead of ${this.#settledFds}`)
   }
 
+  /** Users read when a process ended beside what else happened on the host, whatever the guest's clock says. */
+  #judgeTime(beganMs: number, atMs: number, what: string): void {
+    if (atMs < beganMs - clockErrorMs || atMs > Date.now() + clockErrorMs) this.figures.found('wrong answer', `${this.where}: ${what} is told to have ended at ${new Date(atMs).toISOString()}`)
+  }
+
   async #finish(errand: Errand, process: TaskHandle): Promise<void> {
-    const result = await this.#result(errand, process)
-    await within(this.stack.client.call('tasks.DeleteProcess', { container_id: this.id, exec_id: process.execId }), answerMs, 'delete of an exec')
-    process.io.close()
+    let result
+    try {
+      result = await this.#result(errand, process)
+      await within(this.stack.client.call('tasks.DeleteProcess', { container_id: this.id, exec_id: process.execId }), answerMs, 'delete of an exec')
+    } finally {
+      process.io.close()
+    }
     judge(this.figures, this.where, errand, result, this.isControl)
   }
 
   async #result(errand: Errand, process: TaskHandle): Promise<{ status: number; stdout: Buffer; stderr: Buffer }> {
+    const beganMs = Date.now()
     const exited = this.patientWait(process)
     exited.catch(() => undefined) // awaited below, after what may fail before
     if (errand.input !== undefined) {
@@ -220,7 +268,8 @@ export class Life {
       await within(process.output.until(/ready/), answerMs, `the word of ${errand.name}`)
       await within(process.kill(errand.signal), answerMs, 'kill of an exec')
     }
-    const status = await within(exited, answerMs, `exit of ${errand.name}`)
+    const { status, atMs } = await within(exited, answerMs, `exit of ${errand.name}`)
+    this.#judgeTime(beganMs, atMs, errand.name)
     const none = Promise.resolve(Buffer.alloc(0))
     const [stdout, stderr] = await within(Promise.all([process.output.complete, process.io.errors?.complete ?? none]), answerMs, `end of the output of ${errand.name}`)
     return { status, stdout, stderr }

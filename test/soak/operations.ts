@@ -2,7 +2,7 @@
 import { json } from '../e2e/container.ts'
 import { randomErrand } from './errands.ts'
 import type { Life } from './life.ts'
-import { codeOf, errorOf, messageOf, pause, within } from './settle.ts'
+import { allOf, codeOf, errorOf, messageOf, pause, within } from './settle.ts'
 
 const grpc = { unknown: 2, notFound: 5, alreadyExists: 6, failedPrecondition: 9 } as const
 const answerMs = 90_000
@@ -51,8 +51,8 @@ export async function pauseAndResume(life: Life): Promise<void> {
 export async function update(life: Life): Promise<void> {
   life.did('update')
   const ask = (resources: object): Promise<unknown> => within(life.stack.client.call('tasks.Update', { container_id: life.id, resources: json('LinuxResources', resources) }), answerMs, 'update')
-  // A container alone has a VM of the default size on a machine that cannot grow (shim/README.md): more is refused, and what was stays.
-  if (!life.isControl && life.random.chance(0.2)) {
+  // A container alone has a VM of the default size on a machine that cannot grow (shim/README.md): more is refused, and what was stays. A pod's grows.
+  if (!life.isControl && life.isAlone && life.random.chance(0.2)) {
     const error = await errorOf(ask({ memory: { limit: 400 * mebibyte } }))
     if (error === undefined || !/cannot grow/.test(messageOf(error))) life.figures.found('wrong answer', `${life.where}: an update beyond the VM was answered ${error === undefined ? 'with success' : messageOf(error)}`)
     return
@@ -97,6 +97,5 @@ export async function breakVolume(life: Life): Promise<void> {
 
 export async function runSeveral(life: Life): Promise<void> {
   const errands = Array.from({ length: life.random.between(2, 5) }, () => randomErrand(life.random))
-  const outcomes = await Promise.allSettled(errands.map((errand) => life.run(errand)))
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  await allOf(errands.map((errand) => life.run(errand)))
 }

@@ -13,6 +13,11 @@ export function within<Value>(promise: Promise<Value>, timeoutMs: number, what: 
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
+/** Waits for every one, and rejects then with the first error: nothing goes on behind the caller's back. */
+export async function allOf(calls: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(calls)) if (outcome.status === 'rejected') throw outcome.reason
+}
+
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** What a call came to: undefined, or its error. */

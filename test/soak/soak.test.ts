@@ -1,5 +1,5 @@
 /**
- * Containers through hours of operations and faults at random, each answer held to a model. Faults: full disks, disks
+ * Containers, alone and in pods, through hours of operations and faults at random, each answer held to a model. Faults: full disks, disks
  * that fail, no descriptors, parts of the sandbox and containerd killed or stopped, the guest's clock set elsewhere.
  */
 import { afterAll, expect, it } from 'vitest'
@@ -60,8 +60,7 @@ function livesOf(round: number, figures: Figures): Life[] {
     // The control goes along now and then: what the model says must be true of runc as well.
     const runtime = index > 0 && random.chance(0.25) ? 'runc' : 'kata-ts'
     const lane: Lane = { containerd, runtime, runtimeName: `io.containerd.${runtime}.v2` }
-    if (runtime === 'runc') figures.controls++
-    else figures.lives++
+    figures.container(runtime === 'runc')
     return new Life({ stack, lane, random: random.fork(), figures, gate, round })
   })
 }

@@ -53,6 +53,8 @@ fn run(input: &mut Input) {
     let (mut source, mut sink) = (Channel::new(input.byte()), Channel::new(input.byte()));
     let discards = input.flag();
     let chunk = input.pick(&[1, 7, 4096, 32404, 1 << 20]);
+    // Enough to fill any sink chunk by chunk; more of the smallest chunks is the same again, thousands of system calls long.
+    let most = (512 * chunk).min(30_000);
     let mut total = if input.flag() { Some(input.below(20_000) as u64) } else { None };
     let told: Rc<Cell<Option<Summary>>> = Rc::default();
     let tell = { let told = told.clone(); move |summary| assert!(told.replace(Some(summary)).is_none(), "told twice") };
@@ -64,7 +66,7 @@ fn run(input: &mut Input) {
     let (mut written, mut read, mut stopped) = (0u64, 0u64, false);
     while !input.is_empty() && told.get().is_none() {
         match input.byte() % 8 {
-            0..=2 if source.writer >= 0 => written += write(source.writer, written, input.below(30_000)),
+            0..=2 if source.writer >= 0 => written += write(source.writer, written, input.below(30_000).min(most)),
             3 | 4 if sink.reader >= 0 => read += check(sink.reader, read, input.below(30_000)),
             5 if input.flag() => close(&mut source.writer),
             6 if input.byte() % 4 == 0 => close(&mut sink.reader),

@@ -20,7 +20,7 @@ interface Calls {
   }, { pid: number }]
   'tasks.Start': [{ container_id: string; exec_id: string }, { pid: number }]
   'tasks.Get': [{ container_id: string; exec_id: string }, { process: TaskProcess }]
-  'tasks.Wait': [{ container_id: string; exec_id: string }, { exit_status: number }]
+  'tasks.Wait': [{ container_id: string; exec_id: string }, { exit_status: number; exited_at: { seconds: string; nanos: number } | null }]
   'tasks.Delete': [{ container_id: string }, { exit_status: number }]
   'tasks.DeleteProcess': [{ container_id: string; exec_id: string }, { exit_status: number }]
   'tasks.Kill': [{ container_id: string; exec_id: string; signal: number; all: boolean }, unknown]
