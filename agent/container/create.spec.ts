@@ -67,24 +67,15 @@ describe('create', () => {
     expect(fake.processes.size).toBe(1)
   })
 
-  /** What happens, in order, on a machine with cgroup v1. */
-  async function stepsOnV1(changed: Spec): Promise<string[]> {
+  it('leaves it to init to enter a cgroup of version 1, by files that are open before it is cloned', async () => {
     fake.put('/proc/self/mountinfo', '31 23 0:27 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,cpu,memory,devices,pids\n')
-    fake.put('/sys/fs/cgroup/pids/cgroup.procs', '')
-    await create(pipes(), changed)
-    const names = fake.calls.map(({ name, args }) => (name === 'writeFile' && String(args[1]).endsWith('cgroup.procs') ? 'enter' : name === 'send' ? 'go' : name))
-    return names.filter(name => ['clone3', 'enter', 'go'].includes(name))
-  }
-
-  it('lets init work while it is put into its cgroup', async () => {
-    expect(await stepsOnV1(spec)).toEqual(['go', 'clone3', 'enter'])
-  })
-
-  it.each<[string, Spec]>([
-    ['a cgroup namespace, which is rooted where its maker is', { ...spec, linux: { ...spec.linux, namespaces: [...spec.linux?.namespaces ?? [], { type: 'cgroup' }] } }],
-    ['a hook that init runs', { ...spec, hooks: { createContainer: [{ path: '/bin/hook' }] } }],
-  ])('puts init into its cgroup before %s', async (_what, changed) => {
-    expect(await stepsOnV1(changed)).toEqual(['clone3', 'enter', 'go'])
+    fake.put('/sys/fs/cgroup/pids/pods/c1/tasks', '')
+    fake.nodes.delete('/sys/fs/cgroup/pids/pods/c1')
+    await create()
+    const names = fake.calls.map(({ name, args }) => (String(args[1]).endsWith('/tasks') ? 'tasks' : name === 'send' ? 'go' : name))
+    expect(names.filter(name => ['clone3', 'tasks', 'go'].includes(name))).toEqual(['tasks', 'go', 'clone3'])
+    expect(fake.calls.filter(({ args }) => String(args[1]).endsWith('cgroup.procs'))).toEqual([])
+    expect(fake.held().fds).not.toContain('/sys/fs/cgroup/pids/pods/c1/tasks')
   })
 
   it('gives init’s own error, whole', async () => {

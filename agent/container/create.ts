@@ -1,6 +1,6 @@
 import * as sys from 'native:sys'
 import { rlimitNumbers } from '../../native/ts/constants/resource.ts'
-import { CLONE_NEWCGROUP, CLONE_NEWUSER } from '../../native/ts/constants/sched.ts'
+import { CLONE_NEWUSER } from '../../native/ts/constants/sched.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import type { Fd } from '../../native/ts/fd.ts'
 import type { Owner } from '../../native/ts/owner.ts'
@@ -127,9 +127,9 @@ function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: Con
   using initEnd = ends.init
   const link = owner.own('init dialogue', new InitLink(ends.parent))
   using cgroupFd = cgroup.openForClone()
-  // Born in its cgroup and without ids to be mapped, init has nothing to wait for: it finds the word when it looks. With
-  // cgroup v1 it works while it is put there, which waits for a grace period of the kernel.
-  const early = (cgroupFd !== undefined || mayRunAhead(plan)) && !makesUserNamespace(plan)
+  using cgroupTasks = cgroup.openTasks()
+  // Without ids to be mapped, init has nothing to wait for: it finds the word when it looks.
+  const early = !makesUserNamespace(plan)
   if (early) link.tell({ type: 'go' })
   const process = cloneProcess({
     what: `init of ${plan.id}`,
@@ -139,21 +139,15 @@ function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: Con
     cgroupFd: cgroupFd?.number,
     child: () => {
       const parent = new ParentLink(initEnd.number)
-      return runChild(parent, () => runInit(plan, parent))
+      return runChild(parent, () => runInit({ ...plan, cgroupTasks }, parent))
     },
   })
   owner.defer(`init of ${plan.id}`, () => process.destroy())
   if (plan.mapped) giveOomScore(process.pid, plan.process)
-  if (!cgroupFd) cgroup.enter(process.pid)
   if (early) return { process, link }
   if (makesUserNamespace(plan)) writeIdMaps(process.pid, { uids: plan.spec.linux?.uidMappings ?? [], gids: plan.spec.linux?.gidMappings ?? [] })
   link.tell({ type: 'go' })
   return { process, link }
-}
-
-/** Whether nothing that init makes of itself, or runs, has to be in the cgroup from its first step on. */
-function mayRunAhead({ namespaces, spec }: InitPlan): boolean {
-  return (namespaces.lateFlags & CLONE_NEWCGROUP) === 0 && !spec.hooks?.createContainer?.length
 }
 
 function makesUserNamespace({ namespaces }: InitPlan): boolean {

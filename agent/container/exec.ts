@@ -54,8 +54,10 @@ async function exec(container: Container, process: Process, io: ProcessIo, optio
   const { initial } = affinityOf(container, process)
   const below = options.cgroups ?? []
   using cgroupFd = initial || below.length > 0 ? undefined : container.cgroup.openForClone(container.init.pid)
-  // Born in its cgroup, the process has nothing to wait for.
-  if (cgroupFd) link.tell({ type: 'go' })
+  using cgroupTasks = below.length > 0 ? undefined : container.cgroup.openTasks()
+  // Born in its cgroup, or on its own way into it, the process has nothing to wait for.
+  const early = cgroupFd !== undefined || (cgroupTasks !== undefined && !initial)
+  if (early) link.tell({ type: 'go' })
   const child = cloneProcess({
     what: `process of ${container.id}`,
     flags: 0,
@@ -64,14 +66,14 @@ async function exec(container: Container, process: Process, io: ProcessIo, optio
     cgroupFd: cgroupFd?.number,
     child: () => {
       const parent = new ParentLink(initEnd.number)
-      return runChild(parent, () => runExec(plan, parent))
+      return runChild(parent, () => runExec({ ...plan, cgroupTasks }, parent))
     },
   })
   owner.defer(`process of ${container.id}`, () => child.destroy())
   initEnd.close()
-  if (!cgroupFd) {
+  if (!early) {
     if (initial) check('sched_setaffinity', `CPUs ${initial.join(',')}`, sys.schedSetaffinity(child.pid, initial))
-    container.cgroup.enter(child.pid, container.init.pid)
+    if (!cgroupTasks) container.cgroup.enter(child.pid, container.init.pid)
     enterBelow(container.cgroup.directories, below, child.pid)
     link.tell({ type: 'go' })
   }

@@ -1,5 +1,6 @@
 import type { Fd } from '../../../native/ts/fd.ts'
 import type { LinuxResources } from '../../../protocol/oci/resources.ts'
+import type { CgroupTasks } from './tasks.ts'
 
 /** What a container's mount of type cgroup shows, of one hierarchy. */
 export interface CgroupMountSource {
@@ -42,9 +43,11 @@ export interface Cgroup {
   apply(resources: LinuxResources): void
   /**
    * cgroup v2: the directory, opened for clone3(2); with `peer`, a process of the container, the one below it that the
-   * container has put that process in. undefined: the process is put in by enter().
+   * container has put that process in.
    */
   openForClone(peer?: number): Fd | undefined
+  /** cgroup v1: what a process that is cloned puts itself in by; the caller's. */
+  openTasks(): CgroupTasks | undefined
   /** Puts a process in, beside `peer` as openForClone does. */
   enter(pid: number, peer?: number): void
   /** Resolves when every process is frozen (thawed). */

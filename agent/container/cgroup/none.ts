@@ -40,6 +40,10 @@ export class NoCgroup implements Cgroup {
     return undefined
   }
 
+  openTasks(): undefined {
+    return undefined
+  }
+
   enter(): void {
     // It stays where it was born.
   }

@@ -4,8 +4,8 @@
  *
  *   parent                                     init
  *     │  clone3 ───────────────────────────────▶│ keeps the descriptors of its plan
- *     │  writes id maps, places it in cgroups   │
- *     │  ── go ────────────────────────────────▶│ joins namespaces, mounts the root file system
+ *     │  writes id maps                         │
+ *     │  ── go ────────────────────────────────▶│ enters its cgroup, joins namespaces, mounts the root file system
  *     │  ◀───────────────────────── mounted ─── │
  *     │  runs prestart and createRuntime hooks  │
  *     │  ── hooks-done ────────────────────────▶│ createContainer hooks, pivot_root, user, terminal
@@ -18,7 +18,7 @@
  *     │  ◀──────────────────── end of file ──── │ execve closed the socket: it runs
  *
  * A process of an exec has a shorter one: `go`, `terminal` if it has one, `filter` and `filter-held`, end of file. Where init has nothing to wait
- * for (cgroup v2, no ids to map), `go` lies in the socket before it is cloned.
+ * for (no ids to map), `go` lies in the socket before it is cloned.
  *
  * At any point init may say `failed` instead, with the whole error, and end; or end without a word.
  * `start` may come over another connection (gate.ts), which then carries the rest of the dialogue.

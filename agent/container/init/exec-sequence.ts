@@ -30,9 +30,10 @@ export interface ExecPlan extends ProcessPlan {
  */
 export function runExec(plan: ExecPlan, link: ParentLink): never {
   const { process, io } = plan
-  closeAllBut([link.fd, plan.initPidfd, ...(io.terminal ? [] : [io.stdin.number, io.stdout.number, io.stderr.number]), ...plan.pass.map(fd => fd.number)])
+  closeAllBut([link.fd, plan.initPidfd, ...(io.terminal ? [] : [io.stdin.number, io.stdout.number, io.stderr.number]), ...plan.pass.map(fd => fd.number), ...(plan.cgroupTasks?.descriptors ?? [])])
   hideFromPeers()
   link.expect('go')
+  plan.cgroupTasks?.enter()
 
   // While /proc is the runtime's own: the workload could have put anything over the container's.
   applyOomScore(process)

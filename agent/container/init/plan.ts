@@ -2,6 +2,7 @@ import type { Fd } from '../../../native/ts/fd.ts'
 import type { Process } from '../../../protocol/oci/process.ts'
 import type { Spec } from '../../../protocol/oci/spec.ts'
 import type { CgroupMountSource } from '../cgroup/cgroup.ts'
+import type { CgroupTasks } from '../cgroup/tasks.ts'
 import type { NamespacePlan } from '../namespaces/plan.ts'
 import type { ProcessIo } from '../options.ts'
 import type { MountPlan } from '../rootfs/mount-options.ts'
@@ -23,6 +24,8 @@ export interface ProcessPlan {
   affinity?: readonly number[] | undefined
   /** Whether it has a user namespace of its own. */
   mapped: boolean
+  /** Borrowed: how it enters its cgroup; undefined: it is born there, or put there. */
+  cgroupTasks?: CgroupTasks | undefined
 }
 
 /** All that init needs. It is made before clone3, where errors are cheap, and reaches init as memory does in a fork. */

@@ -4,6 +4,7 @@ import { E } from '../../../native/ts/errno.ts'
 import { fake, ProcessEnded } from '../../../native/ts/fake/sys.ts'
 import { Fd } from '../../../native/ts/fd.ts'
 import type { Spec } from '../../../protocol/oci/spec.ts'
+import { CgroupTasks } from '../cgroup/tasks.ts'
 import { planNamespaces } from '../namespaces/plan.ts'
 import { planMount } from '../rootfs/mount-options.ts'
 import { planCapabilities } from './capabilities.ts'
@@ -17,6 +18,7 @@ class Executed extends Error {}
 
 let told: InitMessage[] = []
 let profile: string | undefined
+let cgroupTasks: CgroupTasks | undefined
 
 const spec: Spec = {
   ociVersion: '1.2.0',
@@ -40,6 +42,7 @@ function machine(): void {
   fake.reset()
   told = []
   profile = undefined
+  cgroupTasks = undefined
   for (const path of ['/bundle/rootfs/x', '/secret/x', '/proc/sys/x', '/work/x', '/volume/x', '/proc/kcore', '/bin/prog', '/etc/passwd']) fake.put(path, '', 0o755)
   fake.nodes.set('/.', { kind: 'directory', mode: 0o755 })
   fake.nodes.set('/dev', { kind: 'directory', mode: 0o755 })
@@ -68,7 +71,7 @@ function run(): 'executed' | 'failed' {
     io: { terminal: false, stdin: fd('stdin'), stdout: fd('stdout'), stderr: fd('stderr') },
     namespaces: planNamespaces(spec.linux?.namespaces ?? []), mounts: (spec.mounts ?? []).map(mount => planMount(mount, '/bundle')), cgroupMounts: [],
     capabilities: planCapabilities(spec.process?.capabilities, () => undefined),
-    seccomp: { program: new Uint8Array(8), flags: 0, asks: false }, profile, startListener: undefined, parentHooks: false, mapped: false,
+    seccomp: { program: new Uint8Array(8), flags: 0, asks: false }, profile, startListener: undefined, parentHooks: false, mapped: false, cgroupTasks,
   }
   const link = new ParentLink(fake.install({ what: 'link', position: 0 }))
   // Planning is the parent's work; the child's begins here.
@@ -103,6 +106,23 @@ describe('the init sequence', () => {
     const names = order('recv', 'send', 'unshare', 'pivotRoot', 'execve')
     expect(names.slice(0, names.indexOf('execve') + 1)).toEqual(['recv', 'unshare', 'pivotRoot', 'send', 'recv', 'execve'])
     expect(told[0]).toEqual({ type: 'created' })
+  })
+
+  it('enters its cgroup of version 1 before it makes a cgroup namespace, which is rooted where its maker is', () => {
+    const files = ['/sys/fs/cgroup/cpu/c1', '/sys/fs/cgroup/pids/c1']
+    for (const file of files) fake.put(`${file}/tasks`, '')
+    cgroupTasks = new CgroupTasks(files)
+    expect(run()).toBe('executed')
+    expect(order('recv', 'write', 'unshare').slice(0, 4)).toEqual(['recv', 'write', 'write', 'unshare'])
+    expect(files.map(file => fake.text(`${file}/tasks`))).toEqual(['0', '0'])
+  })
+
+  it('tells the parent of a cgroup that does not take it', () => {
+    fake.put('/sys/fs/cgroup/cpu/c1/tasks', '')
+    cgroupTasks = new CgroupTasks(['/sys/fs/cgroup/cpu/c1'])
+    fake.fail('write', E.ENOSPC)
+    expect(run()).toBe('failed')
+    expect(told.at(-1)).toMatchObject({ type: 'failed', error: { object: '"0" to /sys/fs/cgroup/cpu/c1/tasks', errno: E.ENOSPC } })
   })
 
   it('writes below /proc only while it is the runtime’s', () => {

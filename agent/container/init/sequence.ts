@@ -41,12 +41,13 @@ export function runInit(plan: InitPlan, link: ParentLink): never {
   const state = (status: 'creating' | 'created') => hookState(plan, status, sys.getpid())
 
   // 1. Nothing of other containers is held, nobody inside may look at us, and nothing happens before the parent wrote
-  //    the id maps and put us into the cgroup: a cgroup namespace is rooted where its maker is.
+  //    the id maps and we are in the cgroup: a cgroup namespace is rooted where its maker is.
   closeAllBut(heldDescriptors(plan, link))
   // A parent that is not root may not open what belongs to a hidden process, and so not write its maps.
   if (!plan.parentIsUser) hideFromPeers()
   link.expect('go')
   if (plan.parentIsUser) hideFromPeers()
+  plan.cgroupTasks?.enter()
 
   // 2. The namespaces that clone3 could not make. [3]
   enterNamespaces(plan.namespaces, linux.timeOffsets)
@@ -127,11 +128,12 @@ function leaveHostRoot(root: Fd, ownMounts: boolean, noPivot: InitPlan['noPivot'
 }
 
 function heldDescriptors(plan: InitPlan, link: ParentLink): number[] {
-  const { io, mounts, namespaces, pass, startListener } = plan
+  const { cgroupTasks, io, mounts, namespaces, pass, startListener } = plan
   return [
     link.fd,
     ...(io.terminal ? [] : [io.stdin.number, io.stdout.number, io.stderr.number]),
     ...pass.map(fd => fd.number),
+    ...(cgroupTasks?.descriptors ?? []),
     ...namespaces.joined.map(({ fd }) => fd.number),
     ...idMapDescriptors(mounts),
     ...(startListener ? [startListener.number] : []),

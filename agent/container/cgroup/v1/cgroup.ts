@@ -7,6 +7,7 @@ import { sleep } from '../../../../native/ts/clock.ts'
 import { removeDirectory, writeKernelFile } from '../../../../native/ts/file.ts'
 import type { LinuxResources } from '../../../../protocol/oci/resources.ts'
 import type { Cgroup, CgroupMountSource, ContainerStats } from '../cgroup.ts'
+import { CgroupTasks } from '../tasks.ts'
 import { removeTreeOf, takeDirectory, treeOf } from '../tree.ts'
 import { readIfAny, readPids } from '../values.ts'
 import { watchOomControl } from './oom.ts'
@@ -63,6 +64,10 @@ export class CgroupV1 implements Cgroup {
 
   openForClone(): undefined {
     return undefined
+  }
+
+  openTasks(): CgroupTasks {
+    return new CgroupTasks(this.directories)
   }
 
   enter(pid: number): void {

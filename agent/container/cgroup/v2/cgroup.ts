@@ -86,6 +86,10 @@ export class CgroupV2 implements Cgroup {
     return isBelow ? `${this.#mountPoint}${path}` : this.#directory
   }
 
+  openTasks(): undefined {
+    return undefined
+  }
+
   enter(pid: number, peer?: number): void {
     writeKernelFile(`${peer === undefined ? this.#directory : this.#placeBeside(peer)}/cgroup.procs`, `${pid}`)
   }
