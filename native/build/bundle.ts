@@ -4,12 +4,13 @@
  *   bundle.ts NAME ENTRY OUT_DIR MAPS_DIR
  *
  * Writes OUT_DIR/NAME.js, prelude.js, one chunk for what each dynamic import() needs on its own, and chunks that those
- * share; a .map for each, which names sources relative to MAPS_DIR, where it will lie; and `native-names`, the
- * functions of `native:sys` that are used. The modules import nothing but each other and `native:sys`.
+ * share; a .map for each, which names sources relative to MAPS_DIR, where it will lie; `native-names`, the functions
+ * of `native:sys` that are used; and `read-only-words`, what own-program.ts beside the entry, if there is one, says.
+ * The modules import nothing but each other and `native:sys`.
  */
 import { build, type BuildOptions, type Plugin } from 'esbuild'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 
 /** The globals that QuickJS lacks; the engine evaluates it before the entry. */
 const prelude = 'native/ts/prelude.ts'
@@ -70,6 +71,12 @@ function options(name: string, entry: string, maps: string, natives: string[]) {
   } as const satisfies BuildOptions
 }
 
+/** The arguments with which a program runs from a read-only mount of its own file; the engine reads them before it starts. */
+async function readOnlyWords(entry: string): Promise<readonly string[]> {
+  const file = resolve(dirname(entry), 'own-program.ts')
+  return existsSync(file) ? (await import(file) as { readOnlyWords: readonly string[] }).readOnlyWords : []
+}
+
 async function bundle(name: string, entry: string, out: string, maps: string): Promise<void> {
   const all = [...readFileSync(declarations, 'utf8').matchAll(/export function (\w+)/g)].map(match => match[1] ?? '')
   // Twice: which files are in it is known only afterwards.
@@ -80,6 +87,7 @@ async function bundle(name: string, entry: string, out: string, maps: string): P
   mkdirSync(out, { recursive: true })
   for (const file of outputFiles) writeFileSync(`${out}/${basename(file.path)}`, file.contents)
   writeFileSync(`${out}/native-names`, natives.join('\n'))
+  writeFileSync(`${out}/read-only-words`, (await readOnlyWords(entry)).join('\n'))
 }
 
 const [name, entry, out, maps] = process.argv.slice(2)

@@ -4,11 +4,13 @@
 //!   entry: name length u32 LE │ data length u32 LE │ name │ data
 //! ```
 //! The first is the bundle's entry. `prelude.js`, where there is one, is evaluated before it; the others are chunks,
-//! which are read when an import asks for them. `native-names` is no module: the functions of `native:sys` that the
-//! modules use, one a line.
+//! which are read when an import asks for them. Two are no modules but lists, an entry a line: `native-names`, the functions
+//! of `native:sys` that the modules use, and `read-only-words`, the arguments with which the program runs from a
+//! read-only mount of its file.
 
 pub const PRELUDE: &[u8] = b"prelude.js";
 pub const NATIVE_NAMES: &[u8] = b"native-names";
+pub const READ_ONLY_WORDS: &[u8] = b"read-only-words";
 
 pub struct Entry<'a> {
     pub name: &'a [u8],

@@ -8,7 +8,8 @@ type Strings = *const *const libc::c_char;
 static ARGUMENTS: SingleThread<Cell<(i32, Strings)>> = SingleThread(Cell::new((0, std::ptr::null())));
 
 unsafe extern "C" {
-    static environ: Strings;
+    /// libc's: a NULL-ended array of NUL-ended strings, which nobody here changes.
+    pub static environ: Strings;
 }
 
 /// Keeps main's arguments: in a static musl binary nobody else does.
@@ -26,7 +27,7 @@ pub fn arguments() -> Vec<String> {
 
 pub fn environment() -> Vec<String> {
     let mut variables = Vec::new();
-    // SAFETY: libc's environ is a NULL-ended array of NUL-ended strings; nobody here changes it.
+    // SAFETY: as environ says.
     unsafe {
         let mut entry = environ;
         while !entry.is_null() && !(*entry).is_null() {

@@ -1,7 +1,7 @@
 use std::cell::Cell;
 use std::ptr;
 
-use super::{arguments, die, fatal, idle, limits, modules, rejections};
+use super::{arguments, die, fatal, idle, limits, modules, own_program, rejections};
 use crate::js::{Ctx, SingleThread, qjs};
 use crate::{event_loop, heap};
 
@@ -28,6 +28,7 @@ pub extern "C" fn engine_main(argc: i32, argv: *const *const libc::c_char) -> i3
         idle::idle();
     }
     arguments::keep_arguments(argc, argv);
+    own_program::run_read_only(modules::read_only_words(), argc, argv);
     fatal::install_panic_hook();
     // SAFETY: ignoring a signal touches no memory of ours. A write to a closed pipe is an errno, not death.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };

@@ -3,13 +3,13 @@
 use std::ffi::CString;
 use std::ptr;
 
-use super::archive::{self, NATIVE_NAMES};
+use super::archive::{self, NATIVE_NAMES, READ_ONLY_WORDS};
 use super::boot::start_runtime;
 use super::{arguments, die, die_of_exception};
 use crate::js::{Ctx, qjs};
 
 /// `main` of the compiler: `compile ARCHIVE FILE…`. The first file is the entry. A file's own name stands in stack
-/// traces and is what imports say; `native-names` is taken as it is.
+/// traces and is what imports say; the lists are taken as they are.
 #[unsafe(no_mangle)]
 pub extern "C" fn compile_main(argc: i32, argv: *const *const libc::c_char) -> i32 {
     arguments::keep_arguments(argc, argv);
@@ -27,7 +27,7 @@ pub extern "C" fn compile_main(argc: i32, argv: *const *const libc::c_char) -> i
     for path in files {
         let name = path.rsplit('/').next().unwrap_or(path).as_bytes();
         let text = std::fs::read(path).unwrap_or_else(|error| die(&format!("{path}: {error}")));
-        let data = if name == NATIVE_NAMES { text } else { compile(ctx, name, text) };
+        let data = if [NATIVE_NAMES, READ_ONLY_WORDS].contains(&name) { text } else { compile(ctx, name, text) };
         archive::append(&mut blob, name, &data);
     }
     if let Err(error) = std::fs::write(target, blob) {

@@ -8,6 +8,7 @@ mod fatal;
 mod idle;
 mod limits;
 mod modules;
+mod own_program;
 mod rejections;
 
 pub use arguments::{arguments, environment};

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use super::archive::{self, NATIVE_NAMES, PRELUDE};
+use super::archive::{self, NATIVE_NAMES, PRELUDE, READ_ONLY_WORDS};
 use super::boot::ctx;
 use super::{die, die_of_exception};
 use crate::js::{Ctx, qjs};
@@ -33,6 +33,11 @@ fn bundle() -> &'static [u8] {
 
 fn find(name: &[u8]) -> Option<&'static [u8]> {
     archive::entries(bundle()).find(|entry| entry.name == name).map(|entry| entry.data)
+}
+
+/// The arguments with which the bundle wants to run from a read-only mount, a line each.
+pub fn read_only_words() -> &'static [u8] {
+    find(READ_ONLY_WORDS).unwrap_or_default()
 }
 
 /// Evaluates the prelude, then the entry. Their promises are kept by the engine as long as they are pending, and a
