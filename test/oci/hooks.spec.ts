@@ -134,5 +134,5 @@ conformance('hooks', test => {
     await until('stopped', () => bundle.status === 'stopped')
     expect(bundle.invoke(['delete', bundle.id]).status).toBe(0)
     expect(bundle.leftovers()).toEqual([])
-  })
+  }, { except: { crun: '1.8 now and then dies of SIGPIPE, as the hook ends before it was given the state' } })
 })
