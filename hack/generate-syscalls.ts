@@ -1,5 +1,5 @@
 /**
- * Writes agent/container/seccomp/syscalls.ts from a kernel source tree: `npx tsx hack/generate-syscalls.ts KERNEL_TREE`.
+ * Writes native/ts/constants/syscalls.ts from a kernel source tree: `npx tsx hack/generate-syscalls.ts KERNEL_TREE`.
  * Run by hand when the guest kernel's version changes; the result is committed, as filters must not need a kernel tree.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ function pack(list: Row[]): string {
 
 const amd64 = rows('syscall_64.tbl')
 const version = /^VERSION = (\d+)\nPATCHLEVEL = (\d+)/m.exec(readFileSync(`${tree}/Makefile`, 'utf8'))
-writeFileSync('agent/container/seccomp/syscalls.ts', `/**
+writeFileSync('native/ts/constants/syscalls.ts', `/**
  * System call names of Linux ${version?.[1]}.${version?.[2]} by number (arch/x86/entry/syscalls/syscall_64.tbl, syscall_32.tbl), written by
  * hack/generate-syscalls.ts: in order, \`@n\` before a name whose number does not follow the one before it.
  */

@@ -1,9 +1,10 @@
 /** Compiled filters, run as the kernel runs them, against a direct reading of the profile. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { architectures, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, multiplexed, numbersOf, X32_SYSCALL_BIT } from '../../agent/container/seccomp/architectures.ts'
+import { architectures, multiplexed, numbersOf } from '../../agent/container/seccomp/architectures.ts'
 import { compileFilter } from '../../agent/container/seccomp/compile.ts'
-import { type Call, runFilter } from '../../agent/container/seccomp/testing/run-filter.ts'
+import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_SYSCALL_BIT } from '../../native/ts/constants/seccomp.ts'
+import { type Call, runFilter } from '../../native/ts/testing/run-filter.ts'
 import { type LinuxSeccomp, type LinuxSeccompArg, type LinuxSyscall, type SeccompAction, seccompOperators } from '../../protocol/oci/seccomp.ts'
 import { corpus } from './corpus.ts'
 import { settings } from './settings.ts'

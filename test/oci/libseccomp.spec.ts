@@ -5,9 +5,10 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { architectures, AUDIT_ARCH_I386, numbersOf, X32_SYSCALL_BIT } from '../../agent/container/seccomp/architectures.ts'
+import { architectures, numbersOf } from '../../agent/container/seccomp/architectures.ts'
 import { compileFilter } from '../../agent/container/seccomp/compile.ts'
-import { runFilter } from '../../agent/container/seccomp/testing/run-filter.ts'
+import { AUDIT_ARCH_I386, X32_SYSCALL_BIT } from '../../native/ts/constants/seccomp.ts'
+import { runFilter } from '../../native/ts/testing/run-filter.ts'
 import type { LinuxSyscall } from '../../protocol/oci/seccomp.ts'
 
 const source = new URL('libseccomp.c', import.meta.url).pathname

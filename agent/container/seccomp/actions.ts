@@ -1,17 +1,20 @@
+import {
+  SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_KILL_THREAD, SECCOMP_RET_LOG, SECCOMP_RET_TRACE, SECCOMP_RET_TRAP, SECCOMP_RET_USER_NOTIF,
+} from '../../../native/ts/constants/seccomp.ts'
 import { E } from '../../../native/ts/errno.ts'
 import type { SeccompAction } from '../../../protocol/oci/seccomp.ts'
 
-/** What a filter returns (include/uapi/linux/seccomp.h); for ERRNO and TRACE the low 16 bits are data. */
+/** What a filter returns. */
 const returns: Readonly<Record<SeccompAction, number>> = {
-  SCMP_ACT_KILL: 0x0000_0000,
-  SCMP_ACT_KILL_THREAD: 0x0000_0000,
-  SCMP_ACT_KILL_PROCESS: 0x8000_0000,
-  SCMP_ACT_TRAP: 0x0003_0000,
-  SCMP_ACT_ERRNO: 0x0005_0000,
-  SCMP_ACT_NOTIFY: 0x7fc0_0000,
-  SCMP_ACT_TRACE: 0x7ff0_0000,
-  SCMP_ACT_LOG: 0x7ffc_0000,
-  SCMP_ACT_ALLOW: 0x7fff_0000,
+  SCMP_ACT_KILL: SECCOMP_RET_KILL_THREAD,
+  SCMP_ACT_KILL_THREAD: SECCOMP_RET_KILL_THREAD,
+  SCMP_ACT_KILL_PROCESS: SECCOMP_RET_KILL_PROCESS,
+  SCMP_ACT_TRAP: SECCOMP_RET_TRAP,
+  SCMP_ACT_ERRNO: SECCOMP_RET_ERRNO,
+  SCMP_ACT_NOTIFY: SECCOMP_RET_USER_NOTIF,
+  SCMP_ACT_TRACE: SECCOMP_RET_TRACE,
+  SCMP_ACT_LOG: SECCOMP_RET_LOG,
+  SCMP_ACT_ALLOW: SECCOMP_RET_ALLOW,
 }
 
 export const killThread = returns.SCMP_ACT_KILL_THREAD

@@ -1,10 +1,6 @@
-import { i386, x32, x86_64 } from './syscalls.ts'
-
-/** What seccomp_data.arch says (include/uapi/linux/audit.h). */
-export const AUDIT_ARCH_X86_64 = 0xc000003e
-export const AUDIT_ARCH_I386 = 0x40000003
-/** Set in the numbers of x32 calls, which have x86_64's audit architecture (asm/unistd.h). */
-export const X32_SYSCALL_BIT = 0x40000000
+import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_SYSCALL_BIT } from '../../../native/ts/constants/seccomp.ts'
+import { i386, x32, x86_64 } from '../../../native/ts/constants/syscalls.ts'
+import { numbersIn } from '../../../native/ts/syscall-numbers.ts'
 
 export interface Architecture {
   /** As the spec names it. */
@@ -30,13 +26,7 @@ const parsed = new Map<Architecture, ReadonlyMap<string, number>>()
 export function numbersOf(architecture: Architecture): ReadonlyMap<string, number> {
   const known = parsed.get(architecture)
   if (known) return known
-  const numbers = new Map<string, number>()
-  let next = 0
-  for (const word of architecture.table.split(/\s+/)) {
-    if (word === '') continue
-    if (word.startsWith('@')) next = Number(word.slice(1))
-    else numbers.set(word, architecture.base + next++)
-  }
+  const numbers = numbersIn(architecture.table, architecture.base)
   parsed.set(architecture, numbers)
   return numbers
 }

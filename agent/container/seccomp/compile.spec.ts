@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_SYSCALL_BIT } from '../../../native/ts/constants/seccomp.ts'
+import { runFilter } from '../../../native/ts/testing/run-filter.ts'
 import { seccompOperators, type LinuxSeccomp, type LinuxSeccompArg, type LinuxSyscall, type SeccompOperator } from '../../../protocol/oci/seccomp.ts'
-import { architectures, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, numbersOf, X32_SYSCALL_BIT } from './architectures.ts'
+import { architectures, numbersOf } from './architectures.ts'
 import { compileFilter } from './compile.ts'
-import { runFilter } from './testing/run-filter.ts'
 
 const ALLOW = 0x7fff0000
 const KILL = 0

@@ -4,22 +4,20 @@
  * The program: by audit architecture, then a binary search over call numbers whose leaves return, or test arguments
  * first. Numbers form ranges that return the same, so a profile of 350 names is some 100 leaves.
  */
+import { Assembler, JEQ, JGE, Label } from '../../../native/ts/classic-bpf.ts'
 import {
   SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 } from '../../../native/ts/constants/prctl.ts'
+import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, dataArch, dataNr, X32_SYSCALL_BIT } from '../../../native/ts/constants/seccomp.ts'
 import { Fault } from '../../../native/ts/fault.ts'
 import { type LinuxSeccomp, seccompArchitectures, type SeccompFlag } from '../../../protocol/oci/seccomp.ts'
 import { errnoNoSys, killThread, permits, returnOf } from './actions.ts'
-import { type Architecture, architectures, AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, X32_SYSCALL_BIT } from './architectures.ts'
-import { Assembler, JEQ, JGE, Label } from './bpf.ts'
+import { type Architecture, architectures } from './architectures.ts'
 import { testRules } from './conditions.ts'
 import type { CompiledFilter } from './filter.ts'
 import { asksListener } from './asks.ts'
 import { highestNumber, type Rule, rulesByNumber } from './rules.ts'
 
-/** offsetof(struct seccomp_data, …) (include/uapi/linux/seccomp.h) */
-const dataNr = 0
-const dataArch = 4
 const highest = 0xffff_ffff
 
 /** What a spec may ask for (config-linux.md#seccomp). */
@@ -46,7 +44,7 @@ export function compileFilter(filter: LinuxSeccomp, warn: (message: string) => v
   const asked = architectures.filter(({ name }) => wanted.has(name))
   warnOfUnknown(filter, warn)
 
-  const program = new Assembler()
+  const program = new Assembler('linux.seccomp')
   program.load(dataArch)
   const i386 = asked.find(({ audit }) => audit === AUDIT_ARCH_I386)
   emitFor(program, AUDIT_ARCH_X86_64, ranges(filter, asked.filter(({ audit }) => audit === AUDIT_ARCH_X86_64)))

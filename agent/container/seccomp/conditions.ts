@@ -1,9 +1,8 @@
+import { type Assembler, JEQ, JGE, JGT, Label } from '../../../native/ts/classic-bpf.ts'
+import { dataArgs } from '../../../native/ts/constants/seccomp.ts'
 import type { LinuxSeccompArg } from '../../../protocol/oci/seccomp.ts'
-import { type Assembler, JEQ, JGE, JGT, Label } from './bpf.ts'
 import type { Rule } from './rules.ts'
 
-/** offsetof(struct seccomp_data, args) (include/uapi/linux/seccomp.h); each is a little-endian u64. */
-const dataArgs = 16
 const argBytes = 8
 const wordBytes = 4
 const maxU64 = 0xffff_ffff_ffff_ffffn

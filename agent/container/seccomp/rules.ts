@@ -1,6 +1,7 @@
+import { AUDIT_ARCH_I386 } from '../../../native/ts/constants/seccomp.ts'
 import type { LinuxSeccomp, LinuxSeccompArg } from '../../../protocol/oci/seccomp.ts'
 import { returnOf } from './actions.ts'
-import { type Architecture, AUDIT_ARCH_I386, multiplexed, numbersOf } from './architectures.ts'
+import { type Architecture, multiplexed, numbersOf } from './architectures.ts'
 
 /** Conditions that must all hold, and what the filter then returns. */
 export interface Rule {

@@ -1,25 +1,15 @@
 import { describe, expect, it } from 'vitest'
+import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS } from '../../../native/ts/constants/seccomp.ts'
+import { runFilter } from '../../../native/ts/testing/run-filter.ts'
 import { socketDaemonFilter } from './filter.ts'
 
-const x86 = 0xc000_003e
-
-/** Runs the program on a system call as the kernel would (the instructions that it uses); gives SECCOMP_RET_*. */
-function judge(number: number, { arch = x86, argument = 0 } = {}): { action: number; errno: number } {
-  const program = socketDaemonFilter()
-  const view = new DataView(program.buffer)
-  let loaded = 0
-  for (let at = 0; at < program.length / 8; at++) {
-    const [code, ifTrue, ifFalse, value] = [view.getUint16(at * 8, true), view.getUint8(at * 8 + 2), view.getUint8(at * 8 + 3), view.getUint32(at * 8 + 4, true)]
-    if (code === 0x20) loaded = value === 0 ? number : value === 4 ? arch : argument
-    else if (code === 0x15) at += loaded === value ? ifTrue : ifFalse
-    else if (code === 0x45) at += (loaded & value) !== 0 ? ifTrue : ifFalse
-    else if (code === 0x06) return { action: value & 0x7fff_0000, errno: value & 0xffff }
-    else throw new Error(`instruction ${code}`)
-  }
-  throw new Error('ran off its end')
+/** What the filter answers a system call with: SECCOMP_RET_*, and its data. */
+function judge(number: number, { arch = AUDIT_ARCH_X86_64, argument = 0 } = {}): { action: number; errno: number } {
+  const returned = runFilter(socketDaemonFilter(), { nr: number, arch, args: [BigInt(argument)] })
+  return { action: (returned & 0xffff_0000) >>> 0, errno: returned & 0xffff }
 }
-const allowed = { action: 0x7fff_0000, errno: 0 }
-const refused = (errno: number) => ({ action: 0x0005_0000, errno })
+const allowed = { action: SECCOMP_RET_ALLOW, errno: 0 }
+const refused = (errno: number) => ({ action: SECCOMP_RET_ERRNO, errno })
 
 describe('socketDaemonFilter', () => {
   it.each([['read', 0], ['sendmsg', 46], ['accept4', 288], ['futex', 202], ['execveat, by which it begins', 322]])('allows %s', (_name, number) => {
@@ -42,7 +32,7 @@ describe('socketDaemonFilter', () => {
   })
 
   it('ends a process that calls by another architecture\'s numbers', () => {
-    expect(judge(0, { arch: 0x4000_0003 }).action).toBe(0x8000_0000 & 0x7fff_0000)
+    expect(judge(0, { arch: AUDIT_ARCH_I386 }).action).toBe(SECCOMP_RET_KILL_PROCESS)
     expect(judge(0x4000_0000)).toEqual(refused(38))
   })
 })

@@ -26,6 +26,7 @@ export function runFilter(program: Uint8Array, { nr, arch, args = [] }: Call): n
       case 0x15: at += accumulator === k ? jt : jf; break
       case 0x25: at += accumulator > k ? jt : jf; break
       case 0x35: at += accumulator >= k ? jt : jf; break
+      case 0x45: at += (accumulator & k) !== 0 ? jt : jf; break
       case 0x06: return k
       default: throw new Error(`unknown instruction ${op.toString(16)}`)
     }

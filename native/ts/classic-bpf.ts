@@ -1,11 +1,12 @@
 /** Classic BPF as seccomp(2) runs it (include/uapi/linux/filter.h, bpf_common.h). */
-import { Fault } from '../../../native/ts/fault.ts'
+import { Fault } from './fault.ts'
 
 export const LD_W_ABS = 0x20 // BPF_LD | BPF_W | BPF_ABS: A = data[k]
-export const JA = 0x05
+export const JA = 0x05 // BPF_JMP | BPF_JA, and the conditional ones, BPF_JMP | … | BPF_K
 export const JEQ = 0x15
 export const JGT = 0x25
 export const JGE = 0x35
+export const JSET = 0x45 // A & k is not 0
 export const AND = 0x54 // BPF_ALU | BPF_AND | BPF_K: A &= k
 export const RET = 0x06 // BPF_RET | BPF_K
 
@@ -14,18 +15,22 @@ export class Label {
   at: number | undefined
 }
 
+type Test = typeof JEQ | typeof JGT | typeof JGE | typeof JSET
+
 type Instruction =
   | { code: typeof LD_W_ABS | typeof AND | typeof RET; k: number }
   | { code: typeof JA; to: Label }
-  | { code: typeof JEQ | typeof JGT | typeof JGE; k: number; yes: Label | undefined; no: Label | undefined }
+  | { code: Test; k: number; yes: Label | undefined; no: Label | undefined }
 
 /** include/uapi/linux/bpf_common.h */
 const BPF_MAXINSNS = 4096
 const maxConditionalJump = 255
 
-/** Collects instructions; jumps go forward, to labels. */
+/** Collects instructions; jumps go forward, to labels. `source`: what the program is made from, for errors. */
 export class Assembler {
   readonly #instructions: Instruction[] = []
+
+  constructor(readonly source: string) {}
 
   load(offset: number): void {
     this.#instructions.push({ code: LD_W_ABS, k: offset })
@@ -44,7 +49,7 @@ export class Assembler {
   }
 
   /** `yes` and `no`: where to go on; undefined: with the next instruction. */
-  test(code: typeof JEQ | typeof JGT | typeof JGE, k: number, yes: Label | undefined, no: Label | undefined): void {
+  test(code: Test, k: number, yes: Label | undefined, no: Label | undefined): void {
     this.#instructions.push({ code, k, yes, no })
   }
 
@@ -52,10 +57,10 @@ export class Assembler {
     label.at = this.#instructions.length
   }
 
-  /** struct sock_filter: code u16, jt u8, jf u8, k u32. */
+  /** An array of struct sock_filter: code u16, jt u8, jf u8, k u32. Throws Fault for more than the kernel takes, TypeError for a jump that cannot be. */
   assemble(): Uint8Array {
     const count = this.#instructions.length
-    if (count > BPF_MAXINSNS) throw new Fault(`linux.seccomp makes a filter of ${count} instructions; the kernel takes ${BPF_MAXINSNS}`)
+    if (count > BPF_MAXINSNS) throw new Fault(`${this.source} makes a filter of ${count} instructions; the kernel takes ${BPF_MAXINSNS}`)
     const view = new DataView(new ArrayBuffer(count * 8))
     this.#instructions.forEach((instruction, index) => {
       view.setUint16(index * 8, instruction.code, true)
