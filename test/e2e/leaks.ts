@@ -75,9 +75,16 @@ export function stackProcesses(stack: Stack): number[] {
   const group = `/${idPrefix}${process.pid}-`
   const own = new Set([stack.containerdPid, stack.holderPid, process.pid])
   const pids = readdirSync('/proc').map(Number).filter((pid) => Number.isInteger(pid) && !own.has(pid))
-  const parents = new Map(pids.map((pid) => [pid, Number(/^PPid:\s*(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1])]))
-  const marked = new Set(pids.filter((pid) => `\0${read(`/proc/${pid}/environ`)}`.includes(mark)
-    || read(`/proc/${pid}/mountinfo`).includes(`${stack.directory}/`) || read(`/proc/${pid}/cgroup`).includes(group)))
+  const parents = new Map(pids.map((pid) => [pid, Number(read(`/proc/${pid}/stat`).replace(/^.*\) /s, '').split(' ')[1])]))
+  // Most share a namespace: the soak asks while guests boot, beside everything else that runs on the machine.
+  const seen = new Map<string, boolean>()
+  const seesMount = (pid: number): boolean => {
+    const namespace = link(`/proc/${pid}/ns/mnt`)
+    const known = seen.get(namespace) ?? read(`/proc/${pid}/mountinfo`).includes(`${stack.directory}/`)
+    if (namespace !== '') seen.set(namespace, known)
+    return known
+  }
+  const marked = new Set(pids.filter((pid) => `\0${read(`/proc/${pid}/environ`)}`.includes(mark) || read(`/proc/${pid}/cgroup`).includes(group) || seesMount(pid)))
   const belongs = (pid: number | undefined): boolean => pid !== undefined && (marked.has(pid) || belongs(parents.get(pid)))
   return pids.filter(belongs)
 }
@@ -153,6 +160,10 @@ function subtract(all: readonly string[], known: readonly string[]): string[] {
     left.set(line, count - 1)
     return count <= 0
   })
+}
+
+function link(path: string): string {
+  try { return readlinkSync(path) } catch { return '' }
 }
 
 function read(path: string): string {

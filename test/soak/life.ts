@@ -69,7 +69,9 @@ export class Life {
   }
 
   /** Makes the container, without its task. `init`: what its first process does; undefined: it waits to be killed. */
-  async prepare(init?: Errand): Promise<void> {
+  prepare(init?: Errand): Promise<void> { return this.parts.gate.shared(() => this.#prepare(init)) }
+
+  async #prepare(init: Errand | undefined): Promise<void> {
     const { stack, lane } = this.parts
     const args = init === undefined ? ['sleep', '100000'] : ['sh', '-c', init.script]
     this.#container = await Container.prepare(stack, lane, {
@@ -86,8 +88,8 @@ export class Life {
 
   /** As prepare, for the container that stands for a pod's sandbox. */
   async prepareSandbox(): Promise<void> {
-    const { stack, lane } = this.parts
-    this.#container = await Container.prepare(stack, lane, { args: ['sleep', '100000'], spec: beSandbox }, false)
+    const { stack, lane, gate } = this.parts
+    this.#container = await gate.shared(() => Container.prepare(stack, lane, { args: ['sleep', '100000'], spec: beSandbox }, false))
   }
 
   /** Goes a way from the creation to the removal. Whatever goes wrong becomes a finding, and what is left is removed by force. */
@@ -96,9 +98,9 @@ export class Life {
       await way()
     } catch (error) {
       this.figures.found(error instanceof NoAnswer ? 'no answer' : 'wrong answer', `${this.where}: ${messageOf(error)}`)
-      await errorOf(this.forceDelete())
+      await errorOf(this.parts.gate.shared(() => this.forceDelete()))
     }
-    const error = await errorOf(this.remove())
+    const error = await errorOf(this.parts.gate.shared(() => this.remove()))
     if (error !== undefined) this.figures.found('wrong answer', `${this.where}: removing: ${messageOf(error)}`)
   }
 

@@ -49,7 +49,7 @@ async function loseWithMembers(pod: Life): Promise<void> {
     await allOf([...members.map((member) => takeSteps(member, 0, 3)), newcomer?.prepare() ?? Promise.resolve()])
     await pod.parts.gate.shared(() => loseAll(pod, members, newcomer))
   } catch (error) {
-    await Promise.all(all.map((member) => errorOf(member.forceDelete())))
+    await Promise.all(all.map((member) => errorOf(pod.parts.gate.shared(() => member.forceDelete()))))
     throw error
   } finally {
     // What the removal comes to is a finding of its own, and hides no other.
