@@ -8,7 +8,7 @@ import { P_PID, WEXITED } from '../../native/ts/constants/wait.ts'
 import { check, SysError } from '../../native/ts/errno.ts'
 import { Fault } from '../../native/ts/fault.ts'
 import { Fd, pipe } from '../../native/ts/fd.ts'
-import { writeKernelFile } from '../../native/ts/file.ts'
+import { enterCgroup } from '../../native/ts/enter-cgroup.ts'
 import type { Journal } from '../journal.ts'
 import { confine, type Confinement, confinementNamespaces } from './confinement/confine.ts'
 import { dropPrivileges, requireParent, type Privileges } from './privileges.ts'
@@ -76,8 +76,8 @@ export class Daemon {
         parentDeathSignal: SIGKILL,
         beforeExec: prepare ?? (() => {
           if (secureBits !== undefined) check('prctl', 'PR_SET_SECUREBITS', sys.prctl(PR_SET_SECUREBITS, secureBits, 0, 0, 0))
-          // While it sees the host's cgroupfs, and may write there. 0: the writer itself.
-          for (const directory of cgroups) writeKernelFile(`${directory}/cgroup.procs`, '0')
+          // While it sees the host's cgroupfs, and may write there.
+          for (const directory of cgroups) enterCgroup(directory)
           if (confinement && shimItself) return confine(confinement, shimItself.number, cwd)
           check('prctl', 'PR_SET_NO_NEW_PRIVS', sys.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
           if (!privileges) return

@@ -1,5 +1,6 @@
 import * as sys from 'native:sys'
 import { AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
+import { enterCgroup } from '../../native/ts/enter-cgroup.ts'
 import { E, isErrno, SysError } from '../../native/ts/errno.ts'
 import { exists, readText, writeKernelFile } from '../../native/ts/file.ts'
 import type { Journal } from '../journal.ts'
@@ -64,7 +65,7 @@ function handDown({ root, directory }: GroupPlace, journal: Journal): string[] {
   const control = `${directory}/cgroup.subtree_control`
   if (!exists(own)) {
     makeGroup(own, journal)
-    writeKernelFile(`${own}/cgroup.procs`, String(sys.getpid()))
+    enterCgroup(own)
     for (const above of [...ancestors(root, directory), directory]) for (const name of ['+memory', '+pids']) tryWrite(`${above}/cgroup.subtree_control`, name)
   }
   return exists(control) ? readText(control, 4096).trim().split(' ') : []

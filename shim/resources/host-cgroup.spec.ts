@@ -38,37 +38,36 @@ describe('HostCgroup', () => {
   /** A host whose hierarchies have the group `pod`, made by kubelet, and containerd's own. */
   const host = (mountinfo: string, membership: string): HostCgroup => {
     for (const root of mountinfo === v2 ? ['/sys/fs/cgroup'] : ['/sys/fs/cgroup/memory', '/sys/fs/cgroup/cpuset']) {
-      for (const path of ['', '/pod', '/containerd']) fake.put(`${root}${path}/cgroup.procs`, '')
+      for (const path of ['', '/pod', '/containerd']) fake.put(`${root}${path}/${mountinfo === v2 ? 'cgroup.procs' : 'tasks'}`, '')
       fake.put(`${root}/pod/cpuset.cpus`, '0-1\n')
       fake.put(`${root}/pod/cpuset.mems`, '0\n')
     }
     fake.put('/proc/self/mountinfo', mountinfo)
     fake.put('/proc/self/cgroup', membership)
-    // cgroupfs: a new directory comes with its files, a write of a pid moves the process.
-    fake.onCall('mkdirat', (_dirfd: number, path: string) => { for (const file of ['cgroup.procs', 'cpuset.cpus', 'cpuset.mems', 'memory.limit_in_bytes', 'memory.max', 'pids.max']) fake.put(`${path}/${file}`, ''); return 0 })
+    // cgroupfs: a new directory comes with its files, a write of 0 moves the writer.
+    fake.onCall('mkdirat', (_dirfd: number, path: string) => { for (const file of [mountinfo === v2 ? 'cgroup.procs' : 'tasks', 'cpuset.cpus', 'cpuset.mems', 'memory.limit_in_bytes', 'memory.max', 'pids.max']) fake.put(`${path}/${file}`, ''); return 0 })
     fake.onCall('unlinkat', (_dirfd: number, path: string) => { for (const node of [...fake.nodes.keys()]) if (node === path || node.startsWith(`${path}/`)) fake.nodes.delete(node); return 0 })
     return new HostCgroup('/pod/s1')
   }
-  const moves = () => fake.callsOf('writeFile').filter(([, path]) => String(path).endsWith('cgroup.procs')).map(([, path, pid]) => `${String(pid)} → ${String(path)}`)
+  const moves = () => fake.callsOf('writeFile').filter(([, path]) => /\/(tasks|cgroup\.procs)$/.test(String(path))).map(([, path, pid]) => `${String(pid)} → ${String(path)}`)
 
   beforeEach(() => {
     fake.reset()
     fake.makeParents('/run/kata-ts/default/s1/journal')
     journal = new Journal('/run/kata-ts/default/s1')
-    fake.onCall('getpid', () => 42)
   })
 
   it('journals a directory of every v1 hierarchy before it makes it, and leaves an additional cgroup2 alone', async () => {
     const cgroup = host(v1, '5:cpuset:/\n4:memory:/containerd\n0::/\n')
     cgroup.enter(journal)
     expect(readJournal('/run/kata-ts/default/s1')).toEqual([{ kind: 'cgroup', path: '/sys/fs/cgroup/memory/pod/s1' }, { kind: 'cgroup', path: '/sys/fs/cgroup/cpuset/pod/s1' }])
-    expect(moves()).toEqual(['42 → /sys/fs/cgroup/memory/pod/s1/cgroup.procs', '42 → /sys/fs/cgroup/cpuset/pod/s1/cgroup.procs'])
+    expect(moves()).toEqual(['0 → /sys/fs/cgroup/memory/pod/s1/tasks', '0 → /sys/fs/cgroup/cpuset/pod/s1/tasks'])
     expect([fake.text('/sys/fs/cgroup/cpuset/pod/s1/cpuset.cpus'), fake.text('/sys/fs/cgroup/cpuset/pod/s1/cpuset.mems')]).toEqual(['0-1', '0'])
     const names = fake.calls.map(call => call.name)
     expect(names.indexOf('write')).toBeLessThan(names.indexOf('mkdirat'))
     fake.calls = []
     await cgroup.leave()
-    expect(moves()).toEqual(['42 → /sys/fs/cgroup/memory/containerd/cgroup.procs', '42 → /sys/fs/cgroup/cpuset/cgroup.procs'])
+    expect(moves()).toEqual(['0 → /sys/fs/cgroup/memory/containerd/tasks', '0 → /sys/fs/cgroup/cpuset/tasks'])
     expect([...fake.nodes.keys()].filter(path => path.includes('s1') && path.startsWith('/sys'))).toEqual([])
     expect(fake.nodes.has('/sys/fs/cgroup/memory/pod')).toBe(true)
   })
@@ -76,9 +75,9 @@ describe('HostCgroup', () => {
   it('uses the unified hierarchy where that is all', async () => {
     const cgroup = host(v2, '0::/containerd\n')
     cgroup.enter(journal)
-    expect(moves()).toEqual(['42 → /sys/fs/cgroup/pod/s1/cgroup.procs'])
+    expect(moves()).toEqual(['0 → /sys/fs/cgroup/pod/s1/cgroup.procs'])
     await cgroup.leave()
-    expect(moves()[1]).toBe('42 → /sys/fs/cgroup/containerd/cgroup.procs')
+    expect(moves()[1]).toBe('0 → /sys/fs/cgroup/containerd/cgroup.procs')
     expect(fake.nodes.has('/sys/fs/cgroup/pod/s1')).toBe(false)
   })
 
@@ -87,7 +86,7 @@ describe('HostCgroup', () => {
     cgroup.enter(journal)
     for (const path of ['/sys/fs/cgroup/containerd/cgroup.procs', '/sys/fs/cgroup/containerd']) fake.nodes.delete(path)
     await cgroup.leave()
-    expect(moves().at(-1)).toBe('42 → /sys/fs/cgroup/cgroup.procs')
+    expect(moves().at(-1)).toBe('0 → /sys/fs/cgroup/cgroup.procs')
   })
 
   it('enters a group that is there, and leaves it to whoever made it', async () => {
@@ -140,7 +139,7 @@ describe('HostCgroup', () => {
     const written = (path: string) => fake.callsOf('writeFile').filter(([, name]) => name === path).map(([, , text]) => text)
 
     it('limits memory and processes in the v1 hierarchies that can, and goes with the sandbox', async () => {
-      for (const file of ['', '/containerd']) fake.put(`/sys/fs/cgroup/pids${file}/cgroup.procs`, '')
+      for (const file of ['', '/containerd']) fake.put(`/sys/fs/cgroup/pids${file}/tasks`, '')
       const cgroup = host(`${v1}33 20 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n`, '6:pids:/containerd\n5:cpuset:/\n4:memory:/containerd\n')
       cgroup.enter(journal)
       const group = cgroup.group('vmm', 77, journal)
@@ -162,7 +161,7 @@ describe('HostCgroup', () => {
       const group = cgroup.group('vmm', 77, journal)
       cgroup.group('virtiofsd', 77, journal)
       group.allowMemory(4096)
-      expect(moves().slice(1)).toEqual(['42 → /sys/fs/cgroup/pod/s1/shim/cgroup.procs'])
+      expect(moves().slice(1)).toEqual(['0 → /sys/fs/cgroup/pod/s1/shim/cgroup.procs'])
       expect(fake.callsOf('writeFile').filter(([, path]) => String(path).endsWith('subtree_control')).map(([, path, text]) => `${String(text)} ${String(path).slice(14)}`)).toEqual(
         ['', '/pod', '/pod/s1'].flatMap(above => [`+memory ${above}/cgroup.subtree_control`, `+pids ${above}/cgroup.subtree_control`]))
       expect([written('/sys/fs/cgroup/pod/s1/vmm/memory.max'), written('/sys/fs/cgroup/pod/s1/vmm/pids.max')]).toEqual([['4096'], ['77']])

@@ -2,6 +2,7 @@ import * as sys from 'native:sys'
 import { cgroupMounts, type CgroupMounts } from '../../native/ts/cgroup-mounts.ts'
 import { sleep } from '../../native/ts/clock.ts'
 import { AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
+import { enterCgroup } from '../../native/ts/enter-cgroup.ts'
 import { E, isErrno, SysError } from '../../native/ts/errno.ts'
 import { exists, readText, removeDirectory, writeKernelFile } from '../../native/ts/file.ts'
 import type { Journal } from '../journal.ts'
@@ -56,7 +57,7 @@ export class HostCgroup {
       const place = { root, directory: `${root}${this.path}`, former: `${root}${pathIn(membership, name)}`, made: false, controllers: name.split(',').filter(Boolean), cpuset: cpusetVersion(name) }
       this.#places.push(place)
       place.made = this.#make(root, name, journal)
-      writeKernelFile(`${place.directory}/cgroup.procs`, String(sys.getpid()))
+      enterCgroup(place.directory)
     }
   }
 
@@ -148,12 +149,11 @@ function makeDirectory(path: string): void {
 
 /** containerd's own group may be gone meanwhile: then it is the root, which takes every process. */
 function returnFrom({ root, former }: Place): void {
-  const pid = String(sys.getpid())
   try {
-    writeKernelFile(`${former}/cgroup.procs`, pid)
+    enterCgroup(former)
   } catch (error) {
     if (!isErrno(error, E.ENOENT, E.ENODEV)) throw error
-    writeKernelFile(`${root}/cgroup.procs`, pid)
+    enterCgroup(root)
   }
 }
 

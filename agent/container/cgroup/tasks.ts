@@ -6,10 +6,8 @@ import { type Fd, open } from '../../../native/ts/fd.ts'
 const ownThread = sys.utf8Encode('0')
 
 /**
- * The way of a process into a cgroup of version 1 by itself. A thread that writes 0 to `tasks` can neither fork nor end
- * meanwhile, so the kernel takes no lock against that (cgroup_procs_write_start, kernel/cgroup/cgroup.c, since Linux 5.5).
- * For a move by another process, or one through cgroup.procs, it takes it, which waits for an RCU grace period: a dozen
- * milliseconds.
+ * The way of a process into a cgroup of version 1 by itself, which is by far the quickest (native/ts/enter-cgroup.ts), when
+ * it may not open the files, or no longer finds them.
  */
 export class CgroupTasks {
   readonly #files: Fd[] = []
