@@ -113,6 +113,7 @@ export const schema = {
     virtiofsd: program('/usr/lib/qemu/virtiofsd', 'the virtio-fs daemon: the C one of QEMU up to 7.2 (below a directory qemu), or the Rust crate (elsewhere)'),
     cache: oneOf('auto', ['none', 'auto', 'always'], 'how long the guest trusts what it read: not at all, until the host changed it (noticed within a second), for ever'),
     xattr: boolean(true, 'extended attributes of shared files (file capabilities need them)'),
+    memoryMib: integer(3072, 0, 1024 * 1024, 'the most memory that virtiofsd may use, MiB: what the host remembers of each file that the guest knows, pages that can be dropped, and what the guest writes to files in memory (tmpfs); 0: no limit'),
   },
   agent: {
     path: program('kata-ts-agent', 'the agent, where hypervisor.type is "none"'),

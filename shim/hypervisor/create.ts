@@ -12,7 +12,7 @@ import { Qemu } from './qemu/qemu.ts'
 /** The hypervisor that the configuration names, for one sandbox. Starts nothing. Throws Fault for what is not there. */
 export function createHypervisor(config: Config, sandbox: HypervisorSandbox): Hypervisor {
   if (config.hypervisor.type === 'none') return new NoVm(config, sandbox)
-  const groups = new DaemonGroups(config.hypervisor, sandbox.cgroup, sandbox.journal, sandbox.log)
+  const groups = new DaemonGroups(config, sandbox.cgroup, sandbox.journal, sandbox.log)
   return new Qemu(config, sandbox, createVsock(config, sandbox, groups), groups)
 }
 

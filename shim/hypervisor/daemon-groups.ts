@@ -19,9 +19,10 @@ const descriptorShare = 128
 /** The limits of a sandbox's daemons, in cgroups made when the first is asked for. Without a cgroup, or with limits of 0, there are none. */
 export class DaemonGroups {
   #vmm: DaemonGroup | undefined
+  #virtiofsd: DaemonGroup | undefined
   #accelerator: Accelerator = { kind: 'kvm' }
 
-  constructor(private readonly config: Config['hypervisor'], private readonly maker: GroupMaker | undefined, private readonly journal: Journal | undefined, private readonly log: Log) {}
+  constructor(private readonly config: Pick<Config, 'hypervisor' | 'share'>, private readonly maker: GroupMaker | undefined, private readonly journal: Journal | undefined, private readonly log: Log) {}
 
   /** Of VMM and vsock daemon: directories of cgroupfs. Throws SysError. */
   vmm(): readonly string[] {
@@ -29,21 +30,35 @@ export class DaemonGroups {
     return this.#vmm?.directories ?? []
   }
 
-  /** Of virtiofsd. Its memory is files of the host that the guest uses, which no figure of ours bounds. */
+  /**
+   * Of virtiofsd. Its own memory and the kernel's for a million open files stay below the default limit; pages of files on a
+   * disk are dropped when it is reached, those of files in memory cannot be. Throws SysError.
+   */
   virtiofsd(): readonly string[] {
-    return this.#make('virtiofsd')?.directories ?? []
+    const { memoryMib } = this.config.share
+    this.#virtiofsd ??= this.#make('virtiofsd')
+    if (memoryMib > 0) this.#virtiofsd?.allowMemory(memoryMib * mebibyte)
+    return this.#virtiofsd?.directories ?? []
+  }
+
+  /** Why a process of the group may have been killed: `: its limit of memory was reached (share.memory_mib)`; empty where that is not so. */
+  whyKilled(name: 'vmm' | 'virtiofsd'): string {
+    const [group, key] = name === 'vmm' ? [this.#vmm, 'hypervisor.vmm_memory_mib'] : [this.#virtiofsd, 'share.memory_mib']
+    return group?.ranOutOfMemory() ? `: its limit of memory was reached (${key})` : ''
   }
 
   /** Before the VMM starts, and before its guest grows to `guestMib`: what both may use in all. Throws SysError. */
   allowMemory(guestMib: number, accelerator = this.#accelerator): void {
     this.#accelerator = accelerator
-    if (this.config.vmmMemoryMib > 0) this.#vmm?.allowMemory(vmmMemoryMib(guestMib, this.config, accelerator) * mebibyte)
+    const { hypervisor } = this.config
+    if (hypervisor.vmmMemoryMib > 0) this.#vmm?.allowMemory(vmmMemoryMib(guestMib, hypervisor, accelerator) * mebibyte)
   }
 
   #make(name: string): DaemonGroup | undefined {
     if (!this.maker || !this.journal) return undefined
-    const { vmmThreads, vcpus } = this.config
-    const group = this.maker.group(name, vmmThreads === 0 ? 0 : vmmThreads + possibleVcpus(vcpus, this.config), this.journal)
+    const { hypervisor } = this.config
+    const { vmmThreads, vcpus } = hypervisor
+    const group = this.maker.group(name, vmmThreads === 0 ? 0 : vmmThreads + possibleVcpus(vcpus, hypervisor), this.journal)
     if (group.missing.length > 0) this.log.warn(`${name} has no limit of ${group.missing.join(' and ')}: this host's cgroups do not offer it`)
     return group
   }

@@ -2,7 +2,7 @@ import * as sys from 'native:sys'
 import { AT_FDCWD } from '../../native/ts/constants/fcntl.ts'
 import { enterCgroup } from '../../native/ts/enter-cgroup.ts'
 import { E, isErrno, SysError } from '../../native/ts/errno.ts'
-import { exists, readText, writeKernelFile } from '../../native/ts/file.ts'
+import { exists, readText, readTextIfPresent, writeKernelFile } from '../../native/ts/file.ts'
 import type { Journal } from '../journal.ts'
 
 /** A sandbox's directory in one hierarchy, in which its groups lie. */
@@ -51,6 +51,14 @@ export class DaemonGroup {
     if (bytes <= this.#memoryBytes) return
     for (const file of this.#memory) writeKernelFile(file, String(bytes))
     this.#memoryBytes = bytes
+  }
+
+  /** Whether the kernel has killed a process of it because of that limit (cgroup-v1/memory.rst, cgroup-v2.rst: oom_kill). */
+  ranOutOfMemory(): boolean {
+    return this.#memory.some(file => {
+      const events = readTextIfPresent(file.replace(/[^/]+$/, file.endsWith('memory.max') ? 'memory.events' : 'memory.oom_control'), 4096)
+      return Number(/^oom_kill (\d+)$/m.exec(events ?? '')?.[1] ?? 0) > 0
+    })
   }
 }
 

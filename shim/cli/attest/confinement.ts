@@ -28,7 +28,7 @@ export function excess(view: ProcessView, role: Role): string[] {
     ...(view.signals.length > 0 ? [`may signal ${view.signals.length} processes`] : []),
     ...(view.traces.length > 0 ? [`may trace ${view.traces.length} processes`] : []),
     ...(view.tasksLimit === undefined ? ['has no limit of processes'] : []),
-    ...(!share && view.memoryLimitBytes === undefined ? ['has no limit of memory'] : []),
+    ...(view.memoryLimitBytes === undefined ? ['has no limit of memory'] : []),
     ...(view.coreLimitBytes > 1 ? ['may leave a core dump'] : []),
   ]
 }

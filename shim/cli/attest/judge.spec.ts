@@ -44,6 +44,7 @@ describe('judgeConfig', () => {
   it.each([
     ['[hypervisor]\ntype = "none"', 'failed', /^hypervisor\.type/], ['[hypervisor]\nunprivileged = false', 'weak', /^hypervisor\.unprivileged/],
     ['[hypervisor]\nsandbox = false', 'weak', /^hypervisor\.sandbox/], ['[hypervisor]\nvmm_memory_mib = 0', 'weak', /^hypervisor\.vmm_memory_mib/],
+    ['[share]\nmemory_mib = 0', 'weak', /^share\.memory_mib/],
     ['[annotations]\nenable = ["debug.console"]', 'weak', /^annotations\.enable.*debug\.console/], ['[debug]\nconsole = true', 'weak', /^debug\.console/],
     ['[guest]\nkernel_params = "kgdboc=ttyS0"', 'weak', /^guest\.kernel_params/],
   ])('names a deviation: %s', (text, verdict, evidence) => {

@@ -49,7 +49,7 @@ function confinement(role: keyof typeof roleNames, views: Attested['processes'][
     return role === 'vsock' ? { id, verdict: 'ok', evidence: 'the host\'s kernel carries vsock: there is no daemon' } : { id, verdict: 'failed', evidence: 'there is no such process', fix: 'set hypervisor.type = "qemu"' }
   }
   const more = views.flatMap(view => excess(view, role))
-  if (more.length > 0) return { id, verdict: 'weak', evidence: [...new Set(more)].join('; '), fix: 'set hypervisor.confinement, hypervisor.unprivileged and hypervisor.sandbox to true, and the limits hypervisor.vmm_* above 0' }
+  if (more.length > 0) return { id, verdict: 'weak', evidence: [...new Set(more)].join('; '), fix: 'set hypervisor.confinement, hypervisor.unprivileged and hypervisor.sandbox to true, and the limits hypervisor.vmm_* and share.memory_mib above 0' }
   const view = views.at(-1) ?? views[0]
   return { id, verdict: 'ok', evidence: `uid ${view?.uid}, ${view?.capabilities.length} capabilities, own mnt pid ipc uts net, sees ${role === 'virtiofsd' ? 'the share only' : view?.root.map(name => `/${name}`).join(' ')}` }
 }
@@ -62,7 +62,7 @@ function readonlyStory(writable: readonly string[], planted: Attested['planted']
 
 /** Where the configuration makes a sandbox weaker than it is by default. Pure. */
 export function judgeConfig(config: Config): Finding[] {
-  const { hypervisor, annotations, debug, guest } = config
+  const { hypervisor, share, annotations, debug, guest } = config
   const deviations: [key: string, wrong: boolean, verdict: 'weak' | 'failed', meaning: string, fix: string][] = [
     ['hypervisor.type', hypervisor.type === 'none', 'failed', 'sandboxes have no kernel of their own', 'set it to "qemu"'],
     ['hypervisor.unprivileged', !hypervisor.unprivileged, 'weak', 'the VMM runs as root', 'set it to true'],
@@ -70,6 +70,7 @@ export function judgeConfig(config: Config): Finding[] {
     ['hypervisor.sandbox', !hypervisor.sandbox, 'weak', 'QEMU may make any system call', 'set it to true'],
     ['hypervisor.vmm_memory_mib', hypervisor.vmmMemoryMib === 0, 'weak', 'the VMM may use up the host\'s memory', `leave it at ${schema.hypervisor.vmmMemoryMib.fallback}`],
     ['hypervisor.vmm_threads', hypervisor.vmmThreads === 0, 'weak', 'the VMM may use up the host\'s process ids', `leave it at ${schema.hypervisor.vmmThreads.fallback}`],
+    ['share.memory_mib', share.memoryMib === 0, 'weak', 'virtiofsd may use up the host\'s memory', `leave it at ${schema.share.memoryMib.fallback}`],
     ['annotations.enable', annotations.enable.length > 0, 'weak', `pod authors may set ${annotations.enable.join(', ')}`, 'leave it empty, where pod authors are not trusted'],
     ['debug.console', debug.console, 'weak', 'the guest\'s kernel talks on its console', 'set it to false'],
     ['guest.kernel_params', guest.kernelParams !== '', 'weak', `the guest's kernel is told more: ${guest.kernelParams.slice(0, 100)}`, 'leave it empty'],

@@ -96,7 +96,7 @@ describe('Qemu', () => {
   let host: Host
   let vsock: FakeVsock
   let timeline: Timeline
-  const vm = () => new Qemu(config, { id: 's1', stateDir: state, shareDir: `${state}/share`, log: silentLog, timeline }, vsock, new DaemonGroups(config.hypervisor, undefined, undefined, silentLog))
+  const vm = () => new Qemu(config, { id: 's1', stateDir: state, shareDir: `${state}/share`, log: silentLog, timeline }, vsock, new DaemonGroups(config, undefined, undefined, silentLog))
 
   beforeEach(() => {
     host = new Host()

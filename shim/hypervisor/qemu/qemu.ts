@@ -255,7 +255,7 @@ export class Qemu implements Hypervisor {
     })
     this.#owner.defer('VMM', () => vmm.stop())
     vmm.exited.then(
-      exit => this.#vmmEnded({ ...exit, text: `${vmm.name} ${exitText(exit)}` }),
+      exit => this.#vmmEnded({ ...exit, text: `${vmm.name} ${exitText(exit)}${this.groups.whyKilled('vmm')}` }),
       (error: unknown) => this.#fail(new Fault(story(error), { cause: error })),
     )
     return this.#qmp
@@ -275,7 +275,7 @@ export class Qemu implements Hypervisor {
     // Both daemons end by themselves, with status 0, when the VMM does: its own end may be noticed just after theirs.
     if (exit.status === 0 && this.#vmm) await within(this.#vmm.exited, endLagMs, 'the end of the VMM').catch(() => {})
     if (this.#stopping || this.#vmm?.exit) return
-    this.#fail(new Fault(`${daemon.name} ${exitText(exit)}`))
+    this.#fail(new Fault(`${daemon.name} ${exitText(exit)}${this.groups.whyKilled(daemon === this.#virtiofsd?.daemon ? 'virtiofsd' : 'vmm')}`))
     await this.#vmm?.stop()
   }
 

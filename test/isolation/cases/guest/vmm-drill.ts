@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import type { ProcessView } from '../../../../shim/cli/attest/process-view.ts'
 import { checkout } from '../../../e2e/stack.ts'
 import { contained, escaped, type Attack, type Verdict } from '../../attack.ts'
 import { oursRuntime } from '../../options.ts'
+import { configureShims } from '../../shim-settings.ts'
 import type { Site } from '../../site.ts'
 
 type View = ProcessView & { role: 'vmm' | 'virtiofsd' | 'vsock' }
@@ -18,7 +19,7 @@ const shareCapabilities = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'SETGID'
 
 /** What a process of each role is, exactly; pids, ids and sizes apart. */
 function expected(role: View['role'], isParent: boolean): object {
-  const nobody = { groups: [], bounding: [], noNewPrivs: true, sharedNamespaces: [], signals: [], traces: [], tasksLimited: true, memoryLimited: role !== 'virtiofsd', root: [], openFiles: [], writable: [], coreLimitBytes: 1 }
+  const nobody = { groups: [], bounding: [], noNewPrivs: true, sharedNamespaces: [], signals: [], traces: [], tasksLimited: true, memoryLimited: true, root: [], openFiles: [], writable: [], coreLimitBytes: 1 }
   if (role !== 'virtiofsd') return { ...nobody, isRoot: false, capabilities: [], seccomp: 2 }
   // Its parent waits for the worker, and has given up everything.
   return { ...nobody, isRoot: true, capabilities: isParent ? [] : shareCapabilities, seccomp: isParent ? 0 : 2 }
@@ -79,13 +80,8 @@ export const attack: Attack = {
     run: async (site) => {
       const { stack } = site.host
       if (!stack) throw new Error('a given containerd has its configuration elsewhere: run this case on the private one')
-      const layer = `${stack.directory}/kata-ts/config.d/90-drill.toml`
-      writeFileSync(layer, '[hypervisor]\nconfinement = false\nunprivileged = false\nsandbox = false\n')
-      try {
-        return await run(site)
-      } finally {
-        rmSync(layer, { force: true })
-      }
+      configureShims(stack, '[hypervisor]\nconfinement = false\nunprivileged = false\nsandbox = false\n')
+      return await run(site)
     },
   },
 }
