@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { Stack } from '../../test/e2e/stack.ts'
 import type { ContainerdVersion } from '../../test/e2e/stack.ts'
 import { bareBoot } from './bare-boot.ts'
+import { confinementFigures } from './confinement.ts'
 import { sizes } from './sizes.ts'
 import { execTrue, runTrue, stdoutThroughput } from './client-times.ts'
 import { agentMemory, hostMemory } from './memory.ts'
@@ -15,15 +16,24 @@ import { Table } from './table.ts'
 import { logLength, readTimelines } from './timeline.ts'
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' }, containerd: { type: 'string', default: '2.1' } },
+  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' }, containerd: { type: 'string', default: '2.1' }, part: { type: 'string' } },
 })
 const quick = values.quick
 const version: ContainerdVersion = values.containerd === '1.6' ? '1.6' : '2.1'
 const stack = Stack.open(version)
 const table = new Table()
-const since = logLength(stack)
 const say = (text: string): void => { process.stderr.write(`bench: ${text}\n`) }
 const runtimes = ['kata-ts', 'runc'] as const
+const conditions = (): string => `containerd ${version}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, load ${loadavg()[0]?.toFixed(1)}`
+
+say('confinement')
+if (values.part !== undefined && values.part !== 'confinement') throw new Error(`--part ${values.part}: there is only confinement`)
+await confinementFigures(stack, table, quick ? 3 : 20)
+if (values.part !== undefined) {
+  process.stdout.write(`${conditions()}\n\n${table.format()}`)
+  process.exit(0)
+}
+const since = logLength(stack)
 
 say('bare boot of the same kernel and VMM')
 const boot = await bareBoot(quick ? 3 : 10)
@@ -78,7 +88,6 @@ table.add('pod: idle CPU of everything', '%', { 'kata-ts': [pods.overhead.idleCp
 const timelines = readTimelines(stack, since)
 for (const [phase, samples] of Object.entries(timelines)) table.add(`timeline: exec → ${phase}`, 'ms', { 'kata-ts': samples })
 
-const conditions = `containerd ${version}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, load ${loadavg()[0]?.toFixed(1)}`
-process.stdout.write(`${conditions}\n\n${table.format()}\n${runtimeClassOverhead(pods.overhead)}\n`)
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ conditions, figures: table.rows }, null, 2)}\n`)
+process.stdout.write(`${conditions()}\n\n${table.format()}\n${runtimeClassOverhead(pods.overhead)}\n`)
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ conditions: conditions(), figures: table.rows }, null, 2)}\n`)
 stack.client.close()
