@@ -24,7 +24,8 @@ if (!behaviour) {
 } else {
   const control = new Fd(Number(fd), 'control connection')
   sys.fcntl(control.number, F_SETFL, sys.fcntl(control.number, F_GETFL, 0) | O_NONBLOCK)
-  const agent = new Hostile(control, listenUnix(streamsPath ?? ''), behaviour, () => writeText(`${directory}/did-${attack}`, ''))
+  const agent = new Hostile(control, listenUnix(streamsPath ?? ''), () => writeText(`${directory}/did-${attack}`, ''))
+  agent.become(behaviour)
   // Where it was closed from here the process goes on: to end it is the shim's business.
   agent.control.onClose(() => { if (!agent.hasHungUp) sys.exit(0) })
   sys.setTimer(2 ** 31 - 1, () => {})

@@ -1,16 +1,20 @@
 /** Real shims whose agent is the hostile double, and what is required of each of them. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { onTestFinished } from 'vitest'
 import { writeCpio } from '../../../guest-image/cpio.ts'
 import { initrdEntries } from '../../../guest-image/initrd.ts'
 import type { EventRecord } from '../../e2e/containerd/client.ts'
 import { Container, type ContainerOptions } from '../../e2e/container.ts'
 import { expectNothingLeft, processesNamed, takeInventory, type Inventory } from '../../e2e/leaks.ts'
+import type { Spec } from '../../e2e/spec.ts'
 import { checkout, type Stack } from '../../e2e/stack.ts'
 import { contained, controlRuntime, escaped, type Verdict } from '../attack.ts'
 import { oursRuntime } from '../options.ts'
+import { program } from '../programs.ts'
+import { configureShims, logFromNow } from '../shim-settings.ts'
 import type { Site } from '../site.ts'
+import { attacksOf } from './packs.ts'
 
 /** What no call to containerd may take: many times the shim's own deadlines below. No figure is asserted but this. */
 const answerLimitMs = 30_000
@@ -31,6 +35,11 @@ export interface Outcome {
   /** What containerd answered that failed. */
   refusals: string[]
 }
+
+/** The same for guests, in which every call is emulated on a loaded host: the shim may give up late, never on an attack that has not begun. */
+const guestDeadlines = ['timeout_ms = 60000', 'create_timeout_ms = 6000', 'call_timeout_ms = 2000', 'kill_timeout_ms = 2000', 'output_timeout_ms = 2000'].join('\n')
+/** VMs at a time: most wait for a deadline of the shim's, few boot. */
+const guestsAtOnce = 5
 
 /** How a container of a hostile guest is made, and what else is done on the host. */
 export interface GuestAttack {
@@ -69,11 +78,14 @@ export class Assault {
   readonly #known = new Set<string>()
   /** Attacks that leave a mark beside their program when they take place. */
   readonly #onHost = new Set<string>()
-  readonly #logFrom: number
-  #layer = 0
+  /** Attacks of guests that were not told to have begun. */
+  readonly #unseen: string[] = []
+  /** Attacks by guests so far. */
+  #fromGuests = 0
+  readonly #newLog: () => string
 
   private constructor(private readonly site: Site, readonly stack: Stack, readonly victim: Container, private readonly record: EventRecord, private readonly before: Inventory) {
-    this.#logFrom = statSync(this.#logPath).size
+    this.#newLog = logFromNow(stack)
     this.#known.add(victim.containerId).add('p') // the record's own probe
   }
 
@@ -88,69 +100,108 @@ export class Assault {
     return new Assault(site, stack, victim, record, takeInventory(stack))
   }
 
-  get #logPath(): string {
-    return `${this.stack.directory}/containerd.log`
-  }
-
-  #newLog(): string {
-    return readFileSync(this.#logPath).subarray(this.#logFrom).toString()
-  }
-
   /** Runs each attack in a shim of its own: containers are made one after the other, then all at once asked, killed and deleted. `more`: what else happens to the container of an attack. */
   async run(attacks: readonly string[], more: Readonly<Record<string, Then>> = {}): Promise<void> {
     const running: Promise<void>[] = []
     for (const attack of attacks) {
       const path = linkDouble(this.site, attack)
       this.#onHost.add(attack)
-      const container = await this.#make(`[hypervisor]\ntype = "none"\n[agent]\npath = "${path}"\n${deadlines}`)
-      running.push(this.#finish(attack, container, more[attack]))
+      const forget = configureShims(this.stack, `[hypervisor]\ntype = "none"\n[agent]\npath = "${path}"\n${deadlines}`)
+      const made = await this.#createTask()
+      forget()
+      running.push(this.#finish(attack, made, more[attack]))
     }
     await Promise.all(running)
   }
 
+  /**
+   * The same attacks by PID 1 of real VMs, so that what is attacked is QEMU, the vsock daemon and the shim together. Each name (an
+   * attack, or a pack of them: packs.ts) has a guest of its own.
+   */
+  async runInGuests(names: readonly string[], more: Readonly<Record<string, Then>> = {}): Promise<void> {
+    const forget = configureShims(this.stack, `${this.#guest()}[agent]\n${guestDeadlines}\n`)
+    const left = [...names]
+    const work = async (): Promise<void> => {
+      for (let name = left.shift(); name !== undefined; name = left.shift()) await this.#inGuest(name, more[name])
+    }
+    await Promise.all(Array.from({ length: guestsAtOnce }, work))
+    forget()
+  }
+
+  async #inGuest(name: string, then?: Then): Promise<void> {
+    const attacks = attacksOf(name)
+    const made = await this.#createTask({ spec: spec => this.#instruct(spec, name) })
+    await this.#finish(name, made, async (container, refusals) => {
+      // The first was asked for as everybody's figures are.
+      for (const _attack of attacks.slice(1)) await this.#noting(refusals, this.#metrics(container.containerId))
+      await then?.(container)
+    })
+    this.#fromGuests += attacks.length
+    const log = this.logOf(made.container.containerId)
+    for (const attack of attacks) if (!log.some(each => each.includes(`attack begins: ${attack}"`))) this.#unseen.push(`${attack}: the attack did not take place in a guest`)
+  }
+
   /** Boots a guest whose PID 1 is the attacker, in a real VM, with the shim's usual deadlines. Gives what the attacker told of it. */
-  async runInGuest(attack: string, { options, before, after }: GuestAttack = {}): Promise<string> {
-    const initrd = `${this.site.directory}/hostile.cpio`
-    writeFileSync(initrd, writeCpio(initrdEntries(readFileSync(buildDouble('guest-agent')))))
-    const made = await this.#make(`[guest]\ninitrd = "${initrd}"\nkernel_params = "kata_ts.attack=${attack}"\n[agent]\ncall_timeout_ms = 20000\n`, options)
+  async runInGuest(attack: string, { options = {}, before, after }: GuestAttack = {}): Promise<string> {
+    const forget = configureShims(this.stack, `${this.#guest()}[agent]\ncall_timeout_ms = 20000\n`)
+    const made = await this.#createTask({ ...options, spec: (spec, id) => { options.spec?.(spec, id); this.#instruct(spec, attack) } })
+    forget()
     if (made.refusal === undefined) await before?.(made.container)
     let told = ''
     await this.#finish(attack, made, async (container) => {
       for (const end = Date.now() + answerLimitMs; told === '' && Date.now() < end;) {
-        told = /"msg":"attacked: ([^"]*)"/.exec(this.#newLog().split('\n').find(each => each.includes(container.containerId) && each.includes('attacked: ')) ?? '')?.[1] ?? ''
+        told = /"msg":"attacked: ([^"]*)"/.exec(this.logOf(container.containerId).find(each => each.includes('attacked: ')) ?? '')?.[1] ?? ''
         if (told === '') await new Promise(resolve => setTimeout(resolve, 50))
       }
       await after?.(container)
     })
+    this.#fromGuests++
     if (told === '') throw new Error(`the guest did not tell of its attack: ${this.outcomes.at(-1)?.refusals.join('; ')}`)
     return told
   }
 
-  /** A task, or why there is none, of a shim with this further configuration. */
-  async #make(toml: string, options: ContainerOptions = {}): Promise<{ container: Container; refusal?: string }> {
-    const layer = `${this.stack.directory}/kata-ts/config.d/95-hostile-${this.#layer++}.toml`
-    writeFileSync(layer, toml)
-    const forget = (): void => rmSync(layer, { force: true })
-    onTestFinished(forget)
-    const container = await Container.prepare(this.site.host, { runtimeName: oursRuntime }, options)
-    this.#known.add(container.containerId)
-    const made = await container.createTask().then(() => ({ container }), (error: unknown) => ({ container, refusal: words(error) }))
-    forget()
-    return made
+  /** The configuration of a shim whose guest is the attacker. */
+  #guest(): string {
+    const initrd = `${this.site.directory}/hostile.cpio`
+    if (!existsSync(initrd)) {
+      const driver = { type: 'file', path: 'drive', mode: 0o555, content: readFileSync(program('drive-virtio')) } as const
+      writeFileSync(initrd, writeCpio([...initrdEntries(readFileSync(buildDouble('guest-agent'))), driver]))
+    }
+    return `[hypervisor]\nmemory_mib = 128\n[guest]\ninitrd = "${initrd}"\n`
   }
 
-  async #finish(attack: string, { container, refusal }: { container: Container; refusal?: string }, then?: Then): Promise<void> {
+  /** What the attacker of a guest is to do (guest-agent.ts). */
+  #instruct(spec: Spec, attack: string): void {
+    spec.hostname = `${attack}.${this.victim.containerId}`
+  }
+
+  /** A task, or why there is none. */
+  async #createTask(options: ContainerOptions = {}): Promise<{ container: Container; refusal?: string }> {
+    const container = await Container.prepare(this.site.host, { runtimeName: oursRuntime }, options)
+    this.#known.add(container.containerId)
+    return await container.createTask().then(() => ({ container }), (error: unknown) => ({ container, refusal: words(error) }))
+  }
+
+  async #metrics(id: string): Promise<unknown> {
+    return await this.stack.client.call('tasks.Metrics', { filters: [`id==${id}`] }, answerLimitMs)
+  }
+
+  async #noting(refusals: string[], call: Promise<unknown>): Promise<void> {
+    await call.catch((error: unknown) => { refusals.push(words(error)) })
+  }
+
+  async #finish(attack: string, { container, refusal }: { container: Container; refusal?: string }, then?: (container: Container, refusals: string[]) => Promise<void>): Promise<void> {
     const id = container.containerId
     const refusals = refusal === undefined ? [] : [refusal]
-    const noting = (call: Promise<unknown>): Promise<unknown> => call.catch((error: unknown) => { refusals.push(words(error)) })
+    const noting = (call: Promise<unknown>): Promise<void> => this.#noting(refusals, call)
     if (refusal !== undefined) {
       this.outcomes.push({ attack, id, residentKib: 0, status: undefined, refusals })
       return container.remove()
     }
     const { client } = this.stack
     await noting(client.call('tasks.Start', { container_id: id, exec_id: '' }, answerLimitMs))
-    await noting(client.call('tasks.Metrics', { filters: [`id==${id}`] }, answerLimitMs))
-    if (then) await noting(then(container))
+    await noting(this.#metrics(id))
+    if (then) await noting(then(container, refusals))
     await noting(client.call('tasks.Kill', { container_id: id, exec_id: '', signal: 9, all: false }, answerLimitMs))
     const { exit_status: status } = await client.call('tasks.Wait', { container_id: id, exec_id: '' }, answerLimitMs)
     const residentKib = this.#residentKib(id)
@@ -170,6 +221,11 @@ export class Assault {
     return peak === undefined ? undefined : Number(peak)
   }
 
+  /** Lines of the log that name a container. */
+  logOf(id: string): string[] {
+    return this.#newLog().split('\n').filter(each => each.includes(id))
+  }
+
   /** Topics of what containerd was told of a container. */
   eventsOf(id: string): string[] {
     return this.record.of(id).map(event => event.topic)
@@ -186,6 +242,8 @@ export class Assault {
     const found = this.outcomes.flatMap(({ attack, residentKib }) =>
       residentKib === undefined ? [`${attack}: the shim ended by itself`] : residentKib > residentKibMax ? [`${attack}: the shim took ${residentKib} KiB`] : [])
     found.push(...this.outcomes.filter(({ attack }) => this.#onHost.has(attack) && !existsSync(`${this.site.directory}/did-${attack}`)).map(({ attack }) => `${attack}: the attack did not take place`))
+    found.push(...this.#unseen)
+    found.push(...this.outcomes.flatMap(({ attack, refusals }) => refusals.filter(each => /DEADLINE_EXCEEDED: Deadline exceeded/.test(each)).map(each => `${attack}: a call was not answered: ${each}`)))
     const foreign = this.record.all.filter(event => !this.#known.has(event.containerId))
     found.push(...foreign.map(event => `an event ${event.topic} of ${JSON.stringify(event.containerId)}`))
     found.push(...this.record.of(this.victim.containerId).filter(event => event.topic !== '/tasks/start').map(event => `the neighbour had an event ${event.topic}`))
@@ -214,7 +272,9 @@ export class Assault {
   summary(): string {
     const largest = Math.max(...this.outcomes.map(({ residentKib }) => residentKib ?? 0))
     const statuses = [...new Set(this.outcomes.map(({ status }) => status ?? 'refused'))].join(', ')
-    return `${this.outcomes.length} attacks: every call answered, no trace on the host, largest shim ${Math.round(largest / 1024)} MiB, exit status ${statuses}`
+    const [onHost, inGuests] = [this.#onHost.size, this.#fromGuests]
+    const from = `attacks: ${[...onHost > 0 ? [`${onHost} by a double on the host`] : [], ...inGuests > 0 ? [`${inGuests} from real guests`] : []].join(', ')}`
+    return `${from}: every call answered, no trace on the host, largest shim ${Math.round(largest / 1024)} MiB, exit status ${statuses}`
   }
 }
 

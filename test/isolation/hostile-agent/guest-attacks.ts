@@ -1,7 +1,10 @@
 import * as sys from 'native:sys'
 import { AT_FDCWD, O_RDWR } from '../../../native/ts/constants/fcntl.ts'
+import { exitText, spawn } from '../../../native/ts/child.ts'
 import { sleep } from '../../../native/ts/clock.ts'
+import { type Fd, pipe } from '../../../native/ts/fd.ts'
 import { connectVsock } from '../../../native/ts/socket.ts'
+import { powerOff } from '../../../agent/pid1/power-off.ts'
 import { encodeFrame, MessageType } from '../../../protocol/ttrpc/frame.ts'
 import type { Behaviour, Hostile } from './hostile.ts'
 
@@ -30,7 +33,7 @@ async function probeVsock(controlPort: number): Promise<string[]> {
 /** Writes over the first block of every disk, as root of a kernel of one's own; gives how it went. */
 async function writeDisks(): Promise<string[]> {
   const told: string[] = []
-  for (let tried = 0; tried < retries && disks().length === 0; tried++) await sleep(20)
+  await waitForDisks()
   for (const name of disks()) {
     const fd = sys.openat(AT_FDCWD, `/dev/${name}`, O_RDWR, 0)
     if (fd < 0) {
@@ -46,15 +49,36 @@ async function writeDisks(): Promise<string[]> {
   return told
 }
 
+async function waitForDisks(): Promise<void> {
+  for (let tried = 0; tried < retries && disks().length === 0; tried++) await sleep(20)
+}
+
 function disks(): string[] {
   const entries = sys.readdir(AT_FDCWD, '/sys/block')
   return typeof entries === 'number' ? [] : entries.map(entry => entry.name).filter(name => /^vd|^sd|^pmem/.test(name))
 }
 
-const log = (agent: Hostile, message: string): void => agent.tell({ $case: 'log', value: { level: 'warn', message, fields: '' } })
+/** A line in the shim's log. */
+export const log = (agent: Hostile, message: string): void => agent.tell({ $case: 'log', value: { level: 'warn', message, fields: '' } })
 
-/** Attacks that need a guest's kernel of one's own. Each ends with a line in the log that begins with `attacked: `. */
-export const guestAttacks = (controlPort: number): Record<string, Behaviour> => ({
+/** Runs the driver of programs/drive-virtio.c, which is `program`; gives its line. */
+async function drive(program: Fd, ...args: readonly string[]): Promise<string> {
+  const { reader, writer } = pipe('output of the driver')
+  using output = reader
+  const child = spawn({ path: '/proc/self/fd/3', argv: ['drive-virtio', ...args], env: [], stdio: ['null', writer.number, writer.number], pass: [program.number] })
+  writer.close()
+  // Its line is shorter than a pipe holds.
+  const exit = await child.wait()
+  const buffer = new Uint8Array(4096)
+  const got = sys.read(output.number, buffer, 0, buffer.length)
+  return `${got > 0 ? sys.utf8Decode(buffer, 0, got).trim() : 'the driver told nothing'}${exit.status === 0 ? '' : `: ${exitText(exit)}`}`
+}
+
+/** Malformed chains for a device, and their seed. */
+const [seed, chains] = ['1', '60']
+
+/** Attacks that need a guest's kernel of one's own. Each ends with a line in the log that begins with `attacked: `, unless it ends the VM. `driver`: a program of the image. */
+export const guestAttacks = (controlPort: number, driver: Fd): Record<string, Behaviour> => ({
   'vsock': { at: { StatsContainer: (agent, { streamId }) => {
     void probeVsock(controlPort).then(reached => {
       log(agent, `attacked: reached ${reached.join(' ') || 'nothing'}`)
@@ -68,4 +92,15 @@ export const guestAttacks = (controlPort: number): Record<string, Behaviour> => 
       agent.answer(streamId)
     })
   } } },
+  'disk-queues': { at: {
+    StatsContainer: (agent, { streamId }) => {
+      void waitForDisks().then(() => drive(driver, 'disks', seed, chains)).then(told => {
+        log(agent, `attacked: ${told}`)
+        agent.answer(streamId)
+      })
+    },
+    // Its disks have no driver any more that could let go of them: the shim would wait for that.
+    SignalProcess: () => powerOff('killed'),
+  } },
+  'share-queues': { at: { StatsContainer: agent => { void drive(driver, 'share', seed, chains).then(told => log(agent, `attacked: ${told}`)) } } },
 })

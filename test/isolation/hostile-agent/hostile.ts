@@ -43,14 +43,28 @@ export class Hostile {
   /** The stream on which the shim waits for events. */
   eventStream = 0
   readonly #decoder: FrameDecoder
+  #behaviour: Behaviour = {}
 
   /** Takes ownership of both descriptors. `attacked` is called whenever the attack takes place. */
-  constructor(control: Fd, streams: Fd, private readonly behaviour: Behaviour, private readonly attacked: () => void) {
+  constructor(control: Fd, private readonly streams: Fd, private readonly attacked: () => void = () => {}) {
     this.control = new Connection(control)
     this.#decoder = new FrameDecoder({ frame: frame => this.#frame(frame), oversize: () => {} })
     this.control.onData(bytes => this.#decoder.push(bytes))
-    if (behaviour.deafToStreams) attacked()
-    else void this.#acceptAll(streams)
+  }
+
+  /** From here on it does this attack; it takes stream connections from the first one on that is not deaf to them. */
+  become(behaviour: Behaviour): void {
+    this.#behaviour = behaviour
+    if (behaviour.deafToStreams) this.attacked()
+    else void this.#acceptAll(this.streams)
+  }
+
+  /** What its attack does at a call, or the honest answer. */
+  react(call: Call): void {
+    const answer = this.#behaviour.at?.[call.method]
+    if (!answer) return this.honestly(call)
+    this.attacked()
+    answer(this, call)
   }
 
   /** Bytes on the control connection, as they are. */
@@ -128,11 +142,7 @@ export class Hostile {
   #frame({ streamId, type, data }: Frame): void {
     if (type !== MessageType.request) return
     const { method, payload } = Request.decode(data)
-    const call = { streamId, method, payload }
-    const answer = this.behaviour.at?.[method]
-    if (!answer) return this.honestly(call)
-    this.attacked()
-    answer(this, call)
+    this.react({ streamId, method, payload })
   }
 
   async #acceptAll(listener: Fd): Promise<void> {
@@ -144,9 +154,9 @@ export class Hostile {
     stream.onData(bytes => {
       if (header.length === headerBytes) return
       header = Uint8Array.of(...header, ...bytes.subarray(0, headerBytes - header.length))
-      if (header.length < headerBytes || !this.behaviour.onStream) return
+      if (header.length < headerBytes || !this.#behaviour.onStream) return
       this.attacked()
-      this.behaviour.onStream(this, stream, new DataView(header.buffer).getBigUint64(8, true))
+      this.#behaviour.onStream(this, stream, new DataView(header.buffer).getBigUint64(8, true))
     })
   }
 }

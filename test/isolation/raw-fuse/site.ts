@@ -10,6 +10,8 @@ import { Fuse } from './fuse.ts'
 /** What became of the host's side when the attacker had left (host.ts). */
 export interface Report {
   daemonLived: boolean
+  /** How the shim calls the state it is in. */
+  status: string
   /** Of each bind in the share. */
   flags: string[]
   /** Extended attributes that `writable/file` has on the host. */
@@ -30,9 +32,17 @@ export const rootfs = ['c1', 'rootfs'] as const
 /** A share of the shim's with its daemon, in a mount namespace of its own; `outside/canary` holds the site's secret. */
 export async function guarded(site: Site): Promise<Fuse> {
   prepare(site)
-  const host = `${checkout}/build/test/isolation/raw-fuse-host`
-  execFileSync(`${checkout}/hack/build-bin`, ['--bundle', `${checkout}/test/isolation/raw-fuse/host.ts`, '-o', host], { stdio: ['ignore', 'ignore', 'inherit'] })
-  return await begin('unshare', ['--mount', host, site.directory, program('raw-fuse')])
+  return await begin('unshare', ['--mount', hostSide(), site.directory, program('raw-fuse')])
+}
+
+let built: string | undefined
+/** The program of host.ts. */
+export function hostSide(): string {
+  if (built !== undefined) return built
+  const path = `${checkout}/build/test/isolation/raw-fuse-host`
+  execFileSync(`${checkout}/hack/build-bin`, ['--bundle', `${checkout}/test/isolation/raw-fuse/host.ts`, '-o', path], { stdio: ['ignore', 'ignore', 'inherit'] })
+  built = path
+  return path
 }
 
 /** A file server that believes names and handles, on the same directories (`.binds/0` is `writable`). */
@@ -44,7 +54,7 @@ export async function naive(site: Site): Promise<Fuse> {
   return await begin(program('raw-fuse'), ['--naive', `${site.directory}/share`])
 }
 
-function prepare(site: Site): void {
+export function prepare(site: Site): void {
   for (const name of ['rootfs', 'writable', 'readonly', 'outside']) mkdirSync(`${site.directory}/${name}`)
   for (const name of ['writable', 'readonly', 'rootfs']) writeFileSync(`${site.directory}/${name}/file`, `content of ${name}\n`)
   site.plant('outside/canary')

@@ -27,6 +27,7 @@ export const attack: Attack = {
   async run(site) {
     const assault = await Assault.begin(site)
     await assault.run(['broken-envelope', 'broken-message', 'wrong-message', 'nested-groups', 'million-disks', 'million-page-sizes', 'million-details', 'many-disks', 'huge-counts', 'poisoned-error'])
+    await assault.runInGuests(['many-answers'])
     return assault.verdict()
   },
 }

@@ -24,12 +24,13 @@ export const attack: Attack = {
   async run(site) {
     const assault = await Assault.begin(site)
     await assault.run(['foreign-container', 'poisoned-names', 'unknown-event', 'broken-event', 'impossible-status', 'stream-ends', 'event-flood', 'oom-flood', 'forged-exit'])
-    const forged = assault.outcomes.find(({ attack: name }) => name === 'forged-exit')?.status
-    const oom = assault.outcomes.find(({ attack: name }) => name === 'oom-flood')
-    const ooms = assault.eventsOf(oom?.id ?? '').filter((topic) => topic === '/tasks/oom').length
+    await assault.runInGuests(['many-events', 'unknown-event', 'broken-event', 'forged-exit'])
+    const of = (...names: string[]) => assault.outcomes.filter(({ attack: name }) => names.includes(name))
+    const forged = of('forged-exit').map(({ status }) => status)
+    const ooms = of('oom-flood', 'many-events').map(({ id }) => assault.eventsOf(id).filter((topic) => topic === '/tasks/oom').length)
     return assault.verdict([
-      ...(forged === 42 ? [] : [`forged-exit: the second of two exits counts: ${forged}`]),
-      ...(ooms <= 40 ? [] : [`oom-flood: ${ooms} events reached containerd`]),
+      ...(forged.every((status) => status === 42) ? [] : [`forged-exit: the second of two exits counts: ${forged.join(', ')}`]),
+      ...(ooms.every((count) => count <= 40) ? [] : [`oom-flood: ${ooms.join(', ')} events reached containerd`]),
     ])
   },
 }

@@ -25,6 +25,7 @@ export const attack: Attack = {
       'oversize-frame', 'endless-frame', 'length-too-short', 'length-too-long', 'unknown-stream', 'even-stream', 'stream-zero', 'reused-streams',
       'answered-twice', 'stream-for-unary', 'request-of-its-own', 'unknown-type',
     ])
+    await assault.runInGuests(['many-frames', 'unknown-stream', 'endless-frame', 'length-too-short', 'length-too-long', 'even-stream', 'stream-zero'])
     return assault.verdict()
   },
 }

@@ -22,7 +22,9 @@ export const attack: Attack = {
   },
   async run(site) {
     const assault = await Assault.begin(site)
-    await assault.run(['log-injection', 'log-flood'])
+    const attacks = ['log-injection', 'log-flood']
+    await assault.run(attacks)
+    await assault.runInGuests(attacks)
     return assault.verdict()
   },
 }

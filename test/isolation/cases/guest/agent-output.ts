@@ -22,7 +22,9 @@ export const attack: Attack = {
   },
   async run(site) {
     const assault = await Assault.begin(site)
-    await assault.run(['endless-output', 'endless-output-with-an-end', 'announced-and-never-sent', 'fewer-than-sent'])
+    const attacks = ['endless-output', 'endless-output-with-an-end', 'announced-and-never-sent', 'fewer-than-sent']
+    await assault.run(attacks)
+    await assault.runInGuests(attacks)
     return assault.verdict()
   },
 }

@@ -1,6 +1,6 @@
 import { json } from '../../../e2e/container.ts'
 import { contained, escaped, type Attack } from '../../attack.ts'
-import { Assault } from '../../hostile-agent/assault.ts'
+import { Assault, type Then } from '../../hostile-agent/assault.ts'
 import { notForOthers } from '../../hostile-agent/no-agent.ts'
 import { stillWaits, WeakHost } from '../../hostile-agent/weak-host.ts'
 
@@ -27,10 +27,11 @@ export const attack: Attack = {
   },
   async run(site) {
     const assault = await Assault.begin(site)
-    await assault.run([
-      'never-answers', 'half-a-header', 'closes-in-a-header', 'closes', 'half-open', 'never-creates', 'never-starts', 'never-a-sandbox', 'closes-at-once',
-      'deaf-to-streams', 'closes-streams', 'survives-sigkill', 'sigkill-unanswered', 'never-reads',
-    ], {
+    const alone = [
+      'never-creates', 'never-starts', 'never-a-sandbox', 'closes-in-a-header', 'closes', 'half-open', 'closes-at-once', 'deaf-to-streams', 'closes-streams',
+      'survives-sigkill', 'sigkill-unanswered', 'never-reads',
+    ]
+    const more: Readonly<Record<string, Then>> = {
       'never-reads': async (container) => {
         for (let round = 0; round < 12; round++) {
           const asked = site.host.client.call('tasks.Update', { container_id: container.containerId, resources: json('LinuxResources', { unified: { 'memory.high': longValue } }) })
@@ -39,7 +40,9 @@ export const attack: Attack = {
         }
         throw new Error('the shim kept everything that was not read')
       },
-    })
+    }
+    await assault.run(['never-answers', 'half-a-header', ...alone], more)
+    await assault.runInGuests([...alone, 'many-silences'], more)
     const kept = assault.outcomes.flatMap(({ refusals }) => refusals).filter((words) => words.includes('kept everything'))
     return assault.verdict(kept)
   },
