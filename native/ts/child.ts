@@ -1,6 +1,7 @@
 import * as sys from 'native:sys'
+import { CLOSE_RANGE_CLOEXEC, lastFd } from './constants/close_range.ts'
 import { EPOLLIN } from './constants/epoll.ts'
-import { AT_EMPTY_PATH, AT_FDCWD, O_PATH, O_RDWR } from './constants/fcntl.ts'
+import { AT_EMPTY_PATH, AT_FDCWD, F_DUPFD_CLOEXEC, O_PATH, O_RDWR } from './constants/fcntl.ts'
 import { PR_SET_PDEATHSIG } from './constants/prctl.ts'
 import { SIGCHLD, SIGKILL, signalName } from './constants/signal.ts'
 import { CLD_EXITED, P_PIDFD, WEXITED, WNOHANG } from './constants/wait.ts'
@@ -139,8 +140,6 @@ function readFailure(reader: Fd): SysError | undefined {
 
 /** Descriptors of the child are lifted to at least this number before they are put in place. */
 const aboveAll = 64
-/** include/uapi/linux/fcntl.h */
-const F_DUPFD_CLOEXEC = 1030
 
 /** The child's side: never comes back. */
 function becomeProgram(options: SpawnOptions, writer: Fd): never {
@@ -172,13 +171,15 @@ function becomeProgram(options: SpawnOptions, writer: Fd): never {
 
 /**
  * Puts the descriptors in place without one overwriting another that is still needed: each is first
- * duplicated above all places, close-on-exec, then put down. Everything between is closed.
+ * duplicated above all places, close-on-exec, then put down. Everything between is closed, and what is open above is
+ * not handed on: whoever started this process may have left it descriptors that nobody here knows of.
  */
 function placeDescriptors(options: SpawnOptions, nothing: number): void {
   const wanted = [...options.stdio, ...options.pass ?? []]
   const lifted = wanted.map(fd => lift(fd === 'null' ? nothing : fd))
   lifted.forEach((fd, place) => check('dup3', `${place}`, sys.dup3(fd, place, 0)))
   check('close_range', `${wanted.length}–${aboveAll - 1}`, sys.closeRange(wanted.length, aboveAll - 1, 0))
+  check('close_range', `${aboveAll} and above`, sys.closeRange(aboveAll, lastFd, CLOSE_RANGE_CLOEXEC))
 }
 
 function lift(fd: number): number {

@@ -1,4 +1,5 @@
 import * as sys from 'native:sys'
+import { lastFd } from './constants/close_range.ts'
 import { writeKernelFile } from './file.ts'
 
 /** Sets the name that process lists show of this process; the kernel cuts it to 15 characters (proc(5), comm). */
@@ -18,7 +19,7 @@ export function nameProcess(name: string): void {
  * its parent.
  */
 export function idle(): never {
-  sys.closeRange(0, 0xffff_ffff, 0)
+  sys.closeRange(0, lastFd, 0)
   const nothing = sys.pipe2(0)
   // Its own writer keeps the pipe from ending. A signal that is handled elsewhere may interrupt the read.
   if (typeof nothing !== 'number') for (const byte = new Uint8Array(1);;) sys.read(nothing[0], byte, 0, 1)

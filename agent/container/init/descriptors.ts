@@ -1,12 +1,7 @@
 import * as sys from 'native:sys'
+import { CLOSE_RANGE_CLOEXEC, lastFd } from '../../../native/ts/constants/close_range.ts'
+import { F_DUPFD_CLOEXEC } from '../../../native/ts/constants/fcntl.ts'
 import { check } from '../../../native/ts/errno.ts'
-
-/** include/uapi/linux/close_range.h: marks close-on-exec in place of closing. */
-const CLOSE_RANGE_CLOEXEC = 4
-/** include/uapi/linux/fcntl.h */
-const F_DUPFD_CLOEXEC = 1030
-/** The highest descriptor, as close_range(2) takes it (unsigned). */
-const lastFd = 0xffff_ffff
 
 /**
  * Closes every descriptor from 3 on but those in `keep`. What the parent holds for other containers,

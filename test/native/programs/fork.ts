@@ -1,4 +1,5 @@
 import * as sys from 'native:sys'
+import { spawn } from '../../../native/ts/child.ts'
 import { sleep } from '../../../native/ts/clock.ts'
 import { EPOLLIN } from '../../../native/ts/constants/epoll.ts'
 import { AT_FDCWD } from '../../../native/ts/constants/fcntl.ts'
@@ -136,6 +137,18 @@ await runCases({
     equal(waitFor(pid), 0)
     sys.close(reader)
     sys.close(signals)
+  },
+
+  'a program that is spawned has its descriptors and no others, whatever this process was left with': async () => {
+    const [reader, writer] = pair(sys.pipe2(0))
+    const inherited = [20, 300].map(fd => sys.dup3(writer, fd, 0))
+    equal(inherited, [20, 300])
+    const child = spawn({ path: '/bin/ls', argv: ['ls', '/proc/self/fd'], env: [], stdio: ['null', writer, 'null'], pass: [reader] })
+    for (const fd of [writer, ...inherited]) sys.close(fd)
+    equal((await child.wait()).status, 0)
+    // 4 is of the listing itself.
+    equal(text(readAll(reader)), '0\n1\n2\n3\n4\n')
+    sys.close(reader)
   },
 
   'execve gives its errno and the child goes on': () => {
