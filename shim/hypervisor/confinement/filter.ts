@@ -26,7 +26,7 @@ connect accept sendto recvfrom sendmsg recvmsg shutdown bind listen getsockname 
 execveat exit uname fcntl getcwd unlink readlink getrlimit getuid getgid geteuid getegid
 sigaltstack prctl arch_prctl gettid futex sched_getaffinity epoll_create getdents64 set_tid_address clock_gettime clock_nanosleep
 exit_group epoll_wait epoll_ctl tgkill openat newfstatat unlinkat readlinkat faccessat set_robust_list epoll_pwait accept4 eventfd2
-epoll_create1 dup3 pipe2 prlimit64 getrandom statx rseq close_range faccessat2`.trim().split(/\s+/)
+epoll_create1 dup3 pipe2 prlimit64 getrandom statx rseq close_range faccessat2`.trim().replaceAll('\n', ' ').split(' ')
 
 /** The program, as an array of struct sock_filter. Pure. */
 export function socketDaemonFilter(): Uint8Array {
