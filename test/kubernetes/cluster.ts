@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { isAlive } from '../e2e/stack.ts'
+import { isAlive, run as runCommand } from '../e2e/stack.ts'
 
 export const checkout = new URL('../..', import.meta.url).pathname.replace(/\/$/, '')
 const containerd = process.env['KATA_TS_KUBERNETES_CONTAINERD'] ?? '2.1'
@@ -56,19 +56,8 @@ export class Cluster {
   }
 }
 
-export function run(command: string, args: readonly string[], { stdin, timeoutMs = 240_000 }: CommandOptions = {}): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] })
-    const [out, err]: [Buffer[], Buffer[]] = [[], []]
-    child.stdout?.on('data', (chunk: Buffer) => out.push(chunk))
-    child.stderr?.on('data', (chunk: Buffer) => err.push(chunk))
-    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
-    child.on('error', reject)
-    child.on('close', (code) => {
-      clearTimeout(timer)
-      resolve({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() })
-    })
-    child.stdin?.on('error', () => undefined) // EPIPE, where the command ends before its input does
-    child.stdin?.end(stdin)
-  })
+/** Runs a command to its end; killed, with code null, after `timeoutMs`. */
+export async function run(command: string, args: readonly string[], { stdin, timeoutMs = 240_000 }: CommandOptions = {}): Promise<Outcome> {
+  const { code, text, stderr } = await runCommand(command, args, { stdin: typeof stdin === 'string' ? Buffer.from(stdin) : stdin ?? 'ignore', timeoutMs })
+  return { code, stdout: text, stderr }
 }

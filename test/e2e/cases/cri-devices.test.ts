@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { expect, it, onTestFinished } from 'vitest'
 import { CrictlPod } from '../cri/crictl.ts'
-import { openCri } from '../cri/stack.ts'
+import { CriLane } from '../cri/lane.ts'
+import { temporaryDirectory } from '../directory.ts'
 import { forEachLane } from '../matrix.ts'
-import { Stack } from '../stack.ts'
 
 const vendor = 'kata-ts.example/gadget'
 const cdi = (name: string): object => ({ CDI_devices: [{ name: `${vendor}=${name}` }] })
@@ -13,18 +12,12 @@ const cdi = (name: string): object => ({ CDI_devices: [{ name: `${vendor}=${name
 const patience = { timeout: 240_000 }
 
 forEachLane('devices and attach over CRI', (lane) => {
-  let stack: Stack
-  beforeAll(async () => {
-    stack = Stack.open(lane.containerd)
-    const cri = await openCri(stack)
-    cri.close()
-  })
-  afterAll(() => stack.client.close())
+  const pods = new CriLane(lane)
 
   it('gives a privileged container every device, /sys and all capabilities, and keeps them over an update', patience, async () => {
-    const pod = await CrictlPod.run(stack, lane.runtime, { security_context: { privileged: true } })
+    const pod = await CrictlPod.run(pods.stack, lane.runtime, { security_context: { privileged: true } })
     const container = await pod.start({ command: ['sleep', '100000'], linux: { security_context: { privileged: true } } })
-    const given = /CapBnd:\s*(\w+)/.exec(readFileSync(`/proc/${stack.containerdPid}/status`, 'utf8'))?.[1]
+    const given = /CapBnd:\s*(\w+)/.exec(readFileSync(`/proc/${pods.stack.containerdPid}/status`, 'utf8'))?.[1]
     expect(await pod.shell(container, 'sed -n "s/CapEff:.//p" /proc/self/status')).toBe(`${given}\n`)
     expect(await pod.shell(container, 'grep -c " /sys rw" /proc/self/mountinfo; mkdir /sys/fs/cgroup/pids/below 2>/dev/null || mkdir /sys/fs/cgroup/below && echo made')).toBe('1\nmade\n')
     const opened = 'for f in /dev/kmsg /dev/loop-control /dev/fuse /dev/net/tun; do test -c $f && { exec 3<>$f; } && echo $f; done; test -b /dev/loop0 && echo loop0'
@@ -38,10 +31,9 @@ forEachLane('devices and attach over CRI', (lane) => {
 
   // containerd knows CDI from 1.7 on.
   it.skipIf(lane.containerd === '1.6')('honours what a CDI device brings: environment, mounts, device nodes', patience, async () => {
-    const directory = mkdtempSync(`${tmpdir()}/kata-ts-e2e-`)
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const directory = temporaryDirectory()
     writeFileSync(`${directory}/file`, 'of the gadget\n')
-    writeFileSync(`${stack.directory}/cdi/gadget.json`, JSON.stringify({
+    writeFileSync(`${pods.stack.directory}/cdi/gadget.json`, JSON.stringify({
       cdiVersion: '0.5.0', kind: vendor, containerEdits: { env: ['ALL_GADGETS=yes'] },
       devices: [
         { name: 'one', containerEdits: { env: ['GADGET=one'], mounts: [{ hostPath: directory, containerPath: '/gadget', options: ['ro', 'bind'] }], deviceNodes: [{ path: '/dev/fuse', permissions: 'rw' }] } },
@@ -49,8 +41,8 @@ forEachLane('devices and attach over CRI', (lane) => {
         { name: 'hooked', containerEdits: { hooks: [{ hookName: 'createContainer', path: '/usr/bin/true' }] } },
       ],
     }))
-    onTestFinished(() => rmSync(`${stack.directory}/cdi/gadget.json`))
-    const pod = await CrictlPod.run(stack, lane.runtime)
+    onTestFinished(() => rmSync(`${pods.stack.directory}/cdi/gadget.json`))
+    const pod = await CrictlPod.run(pods.stack, lane.runtime)
     const container = await pod.start({ command: ['sleep', '100000'], ...cdi('one') })
     expect(await pod.shell(container, 'echo $GADGET $ALL_GADGETS; cat /gadget/file; touch /gadget/x 2>/dev/null || echo read-only; test -c /dev/fuse && { exec 3<>/dev/fuse; } && echo fuse')).toBe(
       'one yes\nof the gadget\nread-only\nfuse\n')
@@ -60,7 +52,7 @@ forEachLane('devices and attach over CRI', (lane) => {
   })
 
   it('attaches to an input that is given once: its end ends the shell, both outputs are logged', patience, async () => {
-    const pod = await CrictlPod.run(stack, lane.runtime)
+    const pod = await CrictlPod.run(pods.stack, lane.runtime)
     const container = await pod.start({ command: ['sh'], stdin: true, stdin_once: true })
     const attached = await pod.crictl(['attach', '-i', container], { stdin: Buffer.from('echo one; echo two >&2\n(exit 5)\n') })
     expect([attached.text, attached.stderr]).toEqual(['one\n', 'two\n'])
@@ -70,7 +62,7 @@ forEachLane('devices and attach over CRI', (lane) => {
   })
 
   it('lets one client after the other attach to an input that stays', patience, async () => {
-    const pod = await CrictlPod.run(stack, lane.runtime)
+    const pod = await CrictlPod.run(pods.stack, lane.runtime)
     const container = await pod.start({ command: ['sh', '-c', 'while read line; do echo "got $line"; done'], stdin: true })
     for (const line of ['first', 'second']) {
       // A client that is gone before its line is answered takes nothing with it: the log has all.

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { writeCpio } from '../../../guest-image/cpio.ts'
 import { initrdEntries } from '../../../guest-image/initrd.ts'
 import { Container, uniqueId } from '../container.ts'
+import { temporaryDirectory } from '../directory.ts'
 import { expectNothingLeft, takeInventory } from '../leaks.ts'
 import { forEachLane } from '../matrix.ts'
 import { busybox, checkout, run, Stack } from '../stack.ts'
@@ -14,13 +14,6 @@ forEachLane('faults', (lane) => {
   let stack: Stack
   beforeAll(() => { stack = Stack.open(lane.containerd) })
   afterAll(() => stack.client.close())
-
-  const directory = (): string => {
-    const path = mkdtempSync(`${tmpdir()}/kata-ts-e2e-`)
-    onTestFinished(() => rmSync(path, { recursive: true, force: true }))
-    chmodSync(path, 0o755) // the VMM runs as a user without rights
-    return path
-  }
 
   /** Runs `true` with one more layer of configuration; the error must be told and nothing may stay. */
   const runWith = async (toml: string): Promise<CommandResult> => {
@@ -81,7 +74,7 @@ forEachLane('faults', (lane) => {
   })
 
   it('tells what a VMM said that died at boot', async () => {
-    const vmm = `${directory()}/vmm`
+    const vmm = `${temporaryDirectory(0o755)}/vmm`
     writeFileSync(vmm, '#!/bin/sh\necho "could not allocate the moon" >&2\nexit 1\n')
     chmodSync(vmm, 0o755)
     const { code, stderr } = await runWith(`[hypervisor]\npath = "${vmm}"\n`)
@@ -90,7 +83,7 @@ forEachLane('faults', (lane) => {
   })
 
   it('tells the end of the guest\'s console when the agent dies at boot', async () => {
-    const path = `${directory()}/initrd.cpio`
+    const path = `${temporaryDirectory(0o755)}/initrd.cpio`
     // A static program that is no agent: busybox under the name init, which finds no inittab and no shell to run.
     const program = readFileSync(execFileSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).trim())
     const script = Buffer.from('#!/bin/busybox sh\necho "agent: the moon is missing" >/dev/console\nexit 3\n')
@@ -102,7 +95,7 @@ forEachLane('faults', (lane) => {
   })
 
   it('ends by itself when the guest boots but no agent calls', async () => {
-    const path = `${directory()}/initrd.cpio`
+    const path = `${temporaryDirectory(0o755)}/initrd.cpio`
     const program = readFileSync(execFileSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).trim())
     const script = Buffer.from('#!/bin/busybox sh\nwhile :; do busybox sleep 1; done\n')
     writeFileSync(path, writeCpio([...initrdEntries(script), { type: 'directory', path: 'bin', mode: 0o755 }, { type: 'file', path: 'bin/busybox', mode: 0o755, content: program }]))
@@ -141,7 +134,7 @@ forEachLane('faults', (lane) => {
 
   for (const [how, { content, says }] of Object.entries(malformed)) {
     it(`refuses to start where config.json ${how}, in one line that names it`, async () => {
-      const bundle = directory()
+      const bundle = temporaryDirectory(0o755)
       mkdirSync(`${bundle}/rootfs`)
       if (content !== undefined) writeFileSync(`${bundle}/config.json`, content)
       const { code, text } = await startIn(bundle)

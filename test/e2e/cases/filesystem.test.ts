@@ -1,7 +1,7 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Container } from '../container.ts'
+import { temporaryDirectory } from '../directory.ts'
 import { forEachLane } from '../matrix.ts'
 import { Stack } from '../stack.ts'
 
@@ -12,9 +12,7 @@ forEachLane('filesystem', (lane) => {
 
   /** A host directory with one file, removed when the test ends. */
   const hostDirectory = (): string => {
-    const directory = mkdtempSync(`${tmpdir()}/kata-ts-e2e-`)
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-    chmodSync(directory, 0o755)
+    const directory = temporaryDirectory(0o755)
     writeFileSync(`${directory}/file`, 'from the host\n')
     mkdirSync(`${directory}/sub`)
     return directory

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { Container } from '../container.ts'
+import { temporaryDirectory } from '../directory.ts'
 import { forEachLane } from '../matrix.ts'
 import { Stack } from '../stack.ts'
 
@@ -69,8 +69,7 @@ forEachLane('streams', (lane) => {
   })
 
   it('copies a tree in and out as kubectl cp does: tar on stdin, tar on stdout', async () => {
-    const directory = mkdtempSync(`${tmpdir()}/kata-ts-e2e-`)
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const directory = temporaryDirectory()
     writeFileSync(`${directory}/file`, Buffer.alloc(3_000_000, 'some bytes '))
     const container = await Container.create(stack, lane)
     await container.start()

@@ -1,7 +1,7 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Container } from '../container.ts'
+import { temporaryDirectory } from '../directory.ts'
 import { forEachLane } from '../matrix.ts'
 import { Stack } from '../stack.ts'
 
@@ -10,14 +10,8 @@ forEachLane('log URIs', (lane) => {
   beforeAll(() => { stack = Stack.open(lane.containerd) })
   afterAll(() => stack.client.close())
 
-  const directory = (): string => {
-    const path = mkdtempSync(`${tmpdir()}/kata-ts-e2e-`)
-    onTestFinished(() => rmSync(path, { recursive: true, force: true }))
-    return path
-  }
-
   it('writes both outputs to a file:// that outlives the container', async () => {
-    const file = `${directory()}/log`
+    const file = `${temporaryDirectory()}/log`
     const container = await Container.create(stack, lane, { args: ['sh', '-c', 'echo one; echo two >&2; echo three'], logUri: `file://${file}` })
     await container.start()
     expect(await container.wait()).toBe(0)
@@ -26,7 +20,7 @@ forEachLane('log URIs', (lane) => {
   })
 
   it('runs the logging program of binary:// with both streams, its arguments and the container\'s name', async () => {
-    const path = directory()
+    const path = temporaryDirectory()
     const program = `${path}/logger`
     // The logger's contract: stdout is fd 3, stderr fd 4, closing fd 5 says it is ready. TERM comes with the end of the streams.
     writeFileSync(program, `#!/bin/sh

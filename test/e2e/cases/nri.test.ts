@@ -1,9 +1,9 @@
 /** A plugin of containerd's Node Resource Interface changes a container: seen inside, and in its limits. */
 import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { expect, it, onTestFinished } from 'vitest'
 import { CriLane } from '../cri/lane.ts'
+import { temporaryDirectory } from '../directory.ts'
 import { forEachLane } from '../matrix.ts'
 import { checkout, type Stack } from '../stack.ts'
 
@@ -28,9 +28,7 @@ forEachLane('NRI', (lane) => {
   }
 
   it('gives a container the environment, mounts, devices and limits of a plugin, and takes its update in place of the one asked for', patience, async () => {
-    const directory = mkdtempSync(`${tmpdir()}/kata-ts-e2e-`)
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-    chmodSync(directory, 0o755)
+    const directory = temporaryDirectory(0o755)
     writeFileSync(`${directory}/file`, 'of the plugin\n')
     await runPlugin(pods.stack)
     const pod = await pods.run({ handler: lane.runtime, namespaces: { pid: 'CONTAINER' }, annotations: { 'nri.kata-ts/adjust': directory } })

@@ -3,11 +3,10 @@
  * such API; it runs the same cases over FIFOs, as the control of what they expect.
  */
 import { createHash } from 'node:crypto'
-import { beforeAll, afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { CrictlPod } from '../cri/crictl.ts'
-import { openCri } from '../cri/stack.ts'
+import { CriLane } from '../cri/lane.ts'
 import { forEachLane } from '../matrix.ts'
-import { Stack } from '../stack.ts'
 
 const patience = { timeout: 240_000 }
 const sha256 = (data: string | Buffer): string => createHash('sha256').update(data).digest('hex')
@@ -18,18 +17,12 @@ forEachLane('streaming stdio', (lane) => {
     return
   }
   const handler = lane.runtime === 'runc' ? 'runc' : 'kata-ts-streaming'
-  let stack: Stack
-  beforeAll(async () => {
-    stack = Stack.open(lane.containerd)
-    const cri = await openCri(stack)
-    cri.close()
-  })
-  afterAll(() => stack.client.close())
+  const pods = new CriLane(lane)
   const status = async (pod: CrictlPod, container: string): Promise<string> =>
     (await pod.crictl(['inspect', '-o', 'go-template', '--template', '{{.status.state}} {{.status.exitCode}}', container])).text.trim()
 
   it('logs both outputs whole, a large one too, and tells the exit', patience, async () => {
-    const pod = await CrictlPod.run(stack, handler)
+    const pod = await CrictlPod.run(pods.stack, handler)
     const container = await pod.start({ command: ['sh', '-c', 'seq 100000000 100399999; echo err >&2; exit 6'] })
     await expect.poll(() => status(pod, container), { timeout: 120_000, interval: 500 }).toBe('CONTAINER_EXITED 6')
     // containerd ends its log when the streams have ended, a moment after the exit.
@@ -41,7 +34,7 @@ forEachLane('streaming stdio', (lane) => {
   })
 
   it('takes an input to its end, and gives it back', patience, async () => {
-    const pod = await CrictlPod.run(stack, handler)
+    const pod = await CrictlPod.run(pods.stack, handler)
     const container = await pod.start({ command: ['sleep', '100000'] })
     const input = Buffer.from(Array.from({ length: 200_000 }, (_, index) => `${100_000_000 + index}\n`).join(''))
     const { code, text } = await pod.crictl(['exec', '-i', container, 'sha256sum'], { stdin: input })
@@ -53,7 +46,7 @@ forEachLane('streaming stdio', (lane) => {
   })
 
   it('attaches to an input that is given once: its end ends the shell', patience, async () => {
-    const pod = await CrictlPod.run(stack, handler)
+    const pod = await CrictlPod.run(pods.stack, handler)
     const container = await pod.start({ command: ['sh'], stdin: true, stdin_once: true })
     const attached = await pod.crictl(['attach', '-i', container], { stdin: Buffer.from('echo one; echo two >&2\n(exit 5)\n') })
     expect([attached.text, attached.stderr]).toEqual(['one\n', 'two\n'])

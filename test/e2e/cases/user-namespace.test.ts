@@ -2,12 +2,12 @@
  * Pods with `hostUsers: false`, as kubelet asks for them. runc 1.1, which these machines have, refuses ID-mapped mounts: there is no
  * control, so the cases say what the Kubernetes documentation says (concepts/workloads/pods/user-namespaces).
  */
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
 import type { CriMount, IdMapping } from '../cri/client.ts'
 import { CriLane } from '../cri/lane.ts'
 import type { ContainerOptions, Pod } from '../cri/pod.ts'
+import { temporaryDirectory } from '../directory.ts'
 import { forEachLane } from '../matrix.ts'
 
 const forever = ['sleep', '100000']
@@ -16,11 +16,7 @@ const ids: IdMapping[] = [{ container_id: 0, host_id: first, length: 65_536 }]
 
 /** Directories of the host, as kubelet has them: with the pod's own ids on disk. */
 class HostDirectories {
-  readonly path = mkdtempSync(`${tmpdir()}/kata-ts-e2e-`)
-  constructor() {
-    chmodSync(this.path, 0o755)
-    onTestFinished(() => rmSync(this.path, { recursive: true, force: true }))
-  }
+  readonly path = temporaryDirectory(0o755)
 
   make(name: string, owner: { uid: number; gid: number; mode: number }): string {
     const path = `${this.path}/${name}`

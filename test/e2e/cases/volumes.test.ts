@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { Container, type ContainerOptions } from '../container.ts'
+import { temporaryDirectory } from '../directory.ts'
 import { forEachLane } from '../matrix.ts'
 import type { Lane } from '../matrix.ts'
 import type { SpecMount } from '../spec.ts'
@@ -13,12 +13,9 @@ const bind = (source: string, destination: string, ...options: string[]): SpecMo
 
 /** Directories of a pod as kubelet makes them, below a root of the test's; removed when it ends. */
 class PodDirectories {
-  readonly path = mkdtempSync(`${tmpdir()}/kata-ts-e2e-`)
+  readonly path = temporaryDirectory(0o755)
 
-  constructor(private readonly stack: Stack) {
-    chmodSync(this.path, 0o755)
-    onTestFinished(() => rmSync(this.path, { recursive: true, force: true }))
-  }
+  constructor(private readonly stack: Stack) {}
 
   volume(plugin: string, name: string): string {
     const path = `${this.path}/volumes/kubernetes.io~${plugin}/${name}`
@@ -219,8 +216,7 @@ forEachLane('volumes of a microVM', (lane) => {
     Container.create(stack, lane, { spec: (spec) => { spec.mounts.push(mount) } }).then(() => 'was created', (error: unknown) => String(error))
 
   it('refuse what could not work, with the reason and what to do', async () => {
-    const directory = mkdtempSync(`${tmpdir()}/kata-ts-e2e-`)
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const directory = temporaryDirectory()
     const server = createServer().listen(`${directory}/socket`)
     onTestFinished(() => void server.close())
     execFileSync('mknod', [`${directory}/disk`, 'b', '7', '250'])

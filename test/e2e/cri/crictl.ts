@@ -1,8 +1,8 @@
 /** crictl: for what CRI streams (attach, exec), and for fields of a container that tests of devices set. */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { onTestFinished } from 'vitest'
+import { temporaryDirectory } from '../directory.ts'
 import { idPrefix } from '../leaks.ts'
 import { run, type CommandOptions, type CommandResult, type Stack } from '../stack.ts'
 import { podImage } from './pod.ts'
@@ -13,8 +13,7 @@ export class CrictlPod {
 
   /** Runs a pod until the test ends. The stack must have CRI. */
   static async run(stack: Stack, handler: string, linux: object = {}): Promise<CrictlPod> {
-    const directory = mkdtempSync(`${tmpdir()}/kata-ts-e2e-`)
-    onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+    const directory = temporaryDirectory()
     const name = `${idPrefix}${randomBytes(6).toString('hex')}`
     writeFileSync(`${directory}/pod.json`, JSON.stringify({ metadata: { name, uid: name, namespace: 'default', attempt: 0 }, log_directory: directory, linux }))
     const { code, text, stderr } = await crictl(stack, ['runp', '-r', handler, `${directory}/pod.json`])
