@@ -12,6 +12,7 @@ export interface AgentLimits {
   outputMs: number
 }
 
+/** Those of a configuration. */
 export function agentLimits(agent: Pick<Config['agent'], 'createTimeoutMs' | 'callTimeoutMs' | 'killTimeoutMs' | 'outputTimeoutMs'>): AgentLimits {
   return { createMs: agent.createTimeoutMs, callMs: agent.callTimeoutMs, killMs: agent.killTimeoutMs, outputMs: agent.outputTimeoutMs }
 }

@@ -40,6 +40,7 @@ export interface Expected {
   cancel(): void
 }
 
+/** The connections that the host makes for stdio and ports, each given to whoever expects its number. */
 export class Streams {
   readonly #arrivals = new Set<Arrival>()
   readonly #expected = new Map<bigint, (connection: Fd) => void>()

@@ -33,6 +33,7 @@ export interface Exit {
   signal: number | undefined
 }
 
+/** What waitid(2) saw, as a shell tells it: a signal is 128 more than its number. */
 export function exitOf(seen: { code: number; status: number }): Exit {
   return seen.code === CLD_EXITED ? { status: seen.status, signal: undefined } : { status: 128 + seen.status, signal: seen.status }
 }

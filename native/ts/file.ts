@@ -7,6 +7,7 @@ import { check, checked, E, SysError } from './errno.ts'
 /** Files that the runtime reads whole are configuration or kernel text: 16 MiB is far above any of them. */
 const defaultMaxBytes = 16 * 1024 * 1024
 
+/** The whole file. `path` is relative to `dirfd`, which it borrows. Throws SysError (EFBIG: more than `maxBytes`). */
 export function readBytes(path: string, maxBytes = defaultMaxBytes, dirfd: number = AT_FDCWD): Uint8Array {
   return checked('read', path, sys.readFile(dirfd, path, maxBytes))
 }
@@ -42,6 +43,7 @@ export function replaceText(path: string, text: string, mode = 0o600): void {
   check('rename', `${temporary} to ${path}`, sys.renameat2(AT_FDCWD, temporary, AT_FDCWD, path, 0))
 }
 
+/** mkdir(2). Throws SysError (EEXIST). */
 export function makeDirectory(path: string, mode = 0o755): void {
   check('mkdir', path, sys.mkdirat(AT_FDCWD, path, mode))
 }
@@ -109,10 +111,12 @@ export function exists(path: string): boolean {
   throw new SysError('stat', path, -stat)
 }
 
+/** statx(2). `flags`: AT_SYMLINK_NOFOLLOW. Throws SysError. */
 export function stat(path: string, flags = 0): sys.Stat {
   return checked('stat', path, sys.statx(AT_FDCWD, path, flags))
 }
 
+/** statx(2) of a descriptor, which it borrows; `what` names it in errors. Throws SysError. */
 export function fstat(fd: number, what: string): sys.Stat {
   return checked('fstat', what, sys.statx(fd, '', AT_EMPTY_PATH))
 }

@@ -57,6 +57,7 @@ export function addressAdd(index: number, prefix: Prefix, sequence: number, { pe
   return request(RTM.NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, sequence, ifaddrmsg(index, prefix, scope), attributes)
 }
 
+/** RTM_DELADDR. */
 export function addressDelete(index: number, prefix: Prefix, sequence: number): Uint8Array {
   return request(RTM.DELADDR, 0, sequence, ifaddrmsg(index, prefix), [bytes(IFA_LOCAL, prefix.address)])
 }

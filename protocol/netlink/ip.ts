@@ -8,6 +8,7 @@ export interface Prefix {
   length: number
 }
 
+/** Of 4 or 16 bytes. */
 export function familyOf(address: Uint8Array): number {
   return address.length === 4 ? AF_INET : AF_INET6
 }
@@ -49,6 +50,7 @@ export function parseMac(text: string): Uint8Array {
   return Uint8Array.from(text.split(':'), pair => Number.parseInt(pair, 16))
 }
 
+/** As ip(8) writes it: `02:00:00:00:00:01`. */
 export function formatMac(address: Uint8Array): string {
   return Array.from(address, byte => byte.toString(16).padStart(2, '0')).join(':')
 }

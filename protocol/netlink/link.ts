@@ -75,6 +75,7 @@ export interface LinkChange {
   netnsFd?: number
 }
 
+/** RTM_NEWLINK of a link that exists: only what `change` names changes. */
 export function linkSet(index: number, change: LinkChange, sequence: number): Uint8Array {
   const attributes: Attribute[] = []
   if (change.name !== undefined) attributes.push(named(change.name))
@@ -111,6 +112,7 @@ export function macvtapAdd(name: string, lowerIndex: number, sequence: number): 
   ])
 }
 
+/** RTM_DELLINK. */
 export function linkDelete(index: number, sequence: number): Uint8Array {
   return request(RTM.DELLINK, 0, sequence, ifinfomsg(index), [])
 }

@@ -92,6 +92,7 @@ export function routeAdd(route: Route, sequence: number): Uint8Array {
   return request(RTM.NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, sequence, rtmsg(route), attributesOf(route))
 }
 
+/** RTM_DELROUTE. */
 export function routeDelete(route: Route, sequence: number): Uint8Array {
   return request(RTM.DELROUTE, 0, sequence, rtmsg(route), attributesOf(route))
 }

@@ -6,11 +6,13 @@ export type Metadata = ReadonlyMap<string, readonly string[]>
 /** As a caller gives it. */
 export type MetadataFields = Readonly<Record<string, string | readonly string[]>>
 
+/** A pair for each value; keys in lower case, as in gRPC. */
 export function encodeMetadata(fields: MetadataFields): KeyValue[] {
   return Object.entries(fields).flatMap(([key, values]) =>
     (typeof values === 'string' ? [values] : values).map(value => ({ key: key.toLowerCase(), value })))
 }
 
+/** Values by key in lower case; several of a key in their order. */
 export function decodeMetadata(pairs: readonly KeyValue[]): Metadata {
   const metadata = new Map<string, string[]>()
   for (const { key, value } of pairs) {

@@ -37,6 +37,7 @@ const globalOptions = {
   'root': 'text', 'log': 'text', 'log-format': 'text', 'debug': 'flag', 'systemd-cgroup': 'flag', 'rootless': 'text', 'criu': 'text', 'version': 'flag', 'help': 'flag',
 } as const
 
+/** Runs `kata-ts` with what follows the program's name; gives its exit status. Errors are printed or logged as runc does. */
 export async function commandLine(args: readonly string[]): Promise<number> {
   let tell = (level: Level, msg: string) => log({ path: undefined, format: 'text' }, level, msg)
   const print = (text: string) => write(1, `${text}\n`)

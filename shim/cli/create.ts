@@ -69,6 +69,7 @@ export async function createStored(request: CreateRequest, context: Context): Pr
   }
 }
 
+/** From the working directory. Throws SysError when that is gone. */
 export function absolute(path: string): string {
   if (path.startsWith('/')) return path
   const here = checked('getcwd', '', sys.getcwd() as string | number) // a path or an errno

@@ -38,6 +38,7 @@ export function silence(name: string): void {
   sys.writeFile(AT_FDCWD, `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1', O_WRONLY | O_TRUNC, 0)
 }
 
+/** The interface's index in the session's network namespace. Throws NetlinkRefusal (ENODEV), Fault. */
 export function indexOf(session: NetlinkSession, name: string): number {
   const answer = session.ask(`link ${name}`, sequence => linkGet(name, sequence))[0]
   if (answer?.kind !== 'link') throw new Fault(`rtnetlink: expected the link ${name}, received ${answer?.kind ?? 'nothing'}`)
@@ -81,6 +82,7 @@ export function removeRedirect(session: NetlinkSession, pod: LinkEnd): void {
   }
 }
 
+/** Whether the kernel refused with one of `errnos`. */
 export function isRefusal(error: unknown, ...errnos: number[]): error is NetlinkRefusal {
   return error instanceof NetlinkRefusal && errnos.includes(error.errno)
 }

@@ -17,6 +17,7 @@ const magics = new Set([
   0x6e736673 /* nsfs */, 0x7655821 /* resctrl */, 0x1cd1 /* devpts */, 0x19800202 /* mqueue */, 0x187 /* autofs */,
 ])
 
+/** By statfs(2)'s f_type. */
 export function isKernelFileSystem(magic: number): boolean {
   // statfs gives f_type as a signed word on some paths: compare as unsigned.
   return magics.has(magic >>> 0)
@@ -43,6 +44,7 @@ export function mountsBelow(mountinfo: string, top: string): MountInfo[] {
   return found
 }
 
+/** Those of them that are interfaces of the kernel. */
 export function kernelMountsBelow(mountinfo: string, top: string): MountInfo[] {
   return mountsBelow(mountinfo, top).filter(mount => names.has(mount.type))
 }

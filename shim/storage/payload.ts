@@ -116,6 +116,7 @@ class Reader {
   }
 }
 
+/** A file's entry, its data still empty. */
 export function entryOf(path: string, { mode, uid, gid }: sys.Stat): VolumeEntry {
   return { path, isDirectory: (mode & S_IFMT) === S_IFDIR, mode: mode & permissionBits, uid, gid, data: new Uint8Array() }
 }

@@ -45,6 +45,7 @@ export function limitOrNone(bytes: number): number {
   return bytes >= 0x7fff_ffff_ffff_f000 ? 0 : bytes
 }
 
+/** The numbers of a cgroup.procs or cgroup.threads; none when the cgroup is gone. Throws SysError. */
 export function readPids(path: string): number[] {
   return (readIfAny(path) ?? '').split('\n').filter(Boolean).map(Number)
 }

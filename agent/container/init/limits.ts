@@ -70,6 +70,7 @@ function applyScheduler(scheduler: Scheduler): void {
 /** personality(2): include/uapi/linux/personality.h. */
 const personas: Readonly<Record<string, number>> = { LINUX: 0, LINUX32: 0x0008 }
 
+/** personality(2). Throws Fault for a domain that is not known, SysError. */
 export function applyPersonality(personality: LinuxPersonality | undefined): void {
   if (!personality) return
   check('personality', personality.domain, sys.personality(named(personas, personality.domain, 'linux.personality.domain')))

@@ -15,6 +15,7 @@ function cut(text: string): string {
   return text.length > maxText ? `${text.slice(0, maxText)}…` : text
 }
 
+/** With its causes, as deep and as long as one message takes. */
 export function toWire(error: unknown, depth = 0): WireError {
   const cause = error instanceof Error && error.cause !== undefined && depth < maxDepth ? { cause: toWire(error.cause, depth + 1) } : {}
   const fix = error instanceof SysError || error instanceof Fault ? error.fix : undefined
@@ -24,6 +25,7 @@ export function toWire(error: unknown, depth = 0): WireError {
   return { kind: 'fault', what: cut(error instanceof Error ? `${error.name}: ${error.message} ${error.stack ?? ''}` : String(error)), ...rest }
 }
 
+/** The error as it was thrown in the other process, without its stack. */
 export function fromWire(wire: WireError): Error {
   const options = {
     ...(wire.fix === undefined ? {} : { fix: wire.fix }),

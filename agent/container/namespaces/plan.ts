@@ -67,6 +67,7 @@ export function planNamespaces(namespaces: readonly LinuxNamespace[], overrides:
   }
 }
 
+/** Closes what the plan owns. */
 export function closePlan(plan: NamespacePlan): void {
   plan.bornIn?.fd.close()
   plan.user?.fd.close()

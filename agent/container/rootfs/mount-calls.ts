@@ -25,6 +25,7 @@ export function attach(mount: Fd, at: Fd): void {
   check('move_mount', `${mount.what} on ${at.what}`, sys.moveMount(mount.number, '', at.number, '', MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
 }
 
+/** mount_setattr(2), on the mounts below too when `recursive`. Borrows `mount`. Throws SysError (ENOSYS: a kernel before 5.12). */
 export function setAttributes(mount: Fd, attributes: Attributes, recursive: boolean): void {
   if (attributes.set === 0 && attributes.clear === 0) return
   const flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0)

@@ -122,6 +122,7 @@ export function fileType(fd: Fd): number {
   return checked('statx', fd.what, sys.statx(fd.number, '', AT_EMPTY_PATH)).mode & S_IFMT
 }
 
+/** Borrows `fd`, which may be O_PATH, as isSymlink does. Throws SysError. */
 export function isDirectory(fd: Fd): boolean {
   return fileType(fd) === S_IFDIR
 }

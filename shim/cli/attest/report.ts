@@ -26,6 +26,7 @@ export function reportJson(findings: readonly Finding[]): string {
   return JSON.stringify({ verdict: worst(findings), findings }, undefined, 2)
 }
 
+/** The whole report's verdict: its worst finding's. */
 export function worst(findings: readonly Finding[]): Verdict {
   return (['failed', 'weak'] as const).find(verdict => findings.some(finding => finding.verdict === verdict)) ?? 'ok'
 }
