@@ -63,6 +63,7 @@ async function exec(container: Container, process: Process, io: ProcessIo, optio
     flags: 0,
     // A pidfd stands for the namespaces of its process: no path in /proc, no reused pid.
     bornIn: container.namespaces().has('pid') ? container.init.pidfd.number : undefined,
+    userNamespace: needsUserNamespaceFirst(container) ? container.init.pidfd.number : undefined,
     cgroupFd: cgroupFd?.number,
     child: () => {
       const parent = new ParentLink(initEnd.number)
@@ -83,6 +84,11 @@ async function exec(container: Container, process: Process, io: ProcessIo, optio
   return child
 }
 
+/** Who is not root of the host has rights over the container's other namespaces only inside of its user namespace, which owns them. */
+function needsUserNamespaceFirst(container: Container): boolean {
+  return sys.geteuid() !== 0 && container.namespaces().has('user')
+}
+
 /** The process's own, else the container's (config.md#linux-process, execCPUAffinity). */
 function affinityOf({ spec }: Container, process: Process): { initial: number[] | undefined; final: number[] | undefined } {
   const { initial, final } = process.execCPUAffinity ?? spec.process?.execCPUAffinity ?? {}
@@ -100,7 +106,8 @@ function planExec(container: Container, process: Process, io: ProcessIo, options
     affinity: affinityOf(container, process).final,
     mapped: types.has('user'),
     initPidfd: init.pidfd.number,
-    namespaceFlags: [...types].reduce((flags, type) => flags | namespaceTypes[type].flag, 0),
+    // To enter the user namespace that one is in already is an error (setns(2)).
+    namespaceFlags: [...types].filter(type => type !== 'user' || !needsUserNamespaceFirst(container)).reduce((flags, type) => flags | namespaceTypes[type].flag, 0),
     personality: spec.linux?.personality,
     rootPath: types.has('mount') ? undefined : `/proc/${init.pid}/root`,
   }

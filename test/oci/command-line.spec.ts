@@ -305,5 +305,15 @@ conformance('command line', test => {
     if (spec.process) Object.assign(spec.process, { terminal: false, args: ['sh', '-c', 'id -u; cat /proc/self/uid_map; cat /proc/self/setgroups'] })
     writeFileSync(join(bundle.directory, 'config.json'), JSON.stringify(spec))
     expect(asUser('run', bundle.id).replace(/ +/g, ' ')).toBe('0\n 0 1000 1\ndeny\n')
+    if (spec.process) spec.process.args = ['sleep', '100']
+    writeFileSync(join(bundle.directory, 'config.json'), JSON.stringify(spec))
+    const [program, run] = commandOf(runtime, bundle.stateRoot, 'run', '--detach', `${bundle.id}-2`)
+    execFileSync('setpriv', ['--reuid', '1000', '--regid', '1000', '--clear-groups', program, ...run], { cwd: bundle.directory, stdio: 'ignore' })
+    try {
+      // In all of its namespaces: pid 1 is the container's.
+      expect(asUser('exec', `${bundle.id}-2`, 'sh', '-c', 'id -u; cat /proc/1/cmdline; cat /proc/self/setgroups').replaceAll('\0', ' ')).toBe('0\nsleep 100 deny\n')
+    } finally {
+      asUser('delete', '--force', `${bundle.id}-2`)
+    }
   }, { except: other })
 })
