@@ -1,4 +1,5 @@
 import type { Spec } from '../../protocol/oci/spec.ts'
+import type { Cgroup } from './cgroup/cgroup.ts'
 import { openCgroup } from './cgroup/open.ts'
 import { Container, type RootMount } from './container.ts'
 import { ContainerProcess } from './process.ts'
@@ -12,6 +13,8 @@ export interface ContainerRecord {
   /** Of init (ContainerProcess.startTime): without it a reused pid would pass for the container. */
   startTime: string
   cgroupPath: string
+  /** As CreateOptions.cgroup. */
+  cgroup?: Cgroup | undefined
   startSocket: string
   rootMount?: RootMount | undefined
   cgroupOptional?: boolean
@@ -24,7 +27,7 @@ export function adoptContainer(record: ContainerRecord): Container {
   return new Container({
     id, bundle, spec, startSocket, rootMount: record.rootMount,
     init: ContainerProcess.find(record.pid, record.startTime),
-    cgroup: openCgroup(spec.linux?.cgroupsPath || record.cgroupPath, record.cgroupOptional),
+    cgroup: record.cgroup ?? openCgroup(spec.linux?.cgroupsPath || record.cgroupPath, record.cgroupOptional),
     warn: record.warn ?? (() => undefined),
   })
 }

@@ -138,8 +138,8 @@ export class Container {
   }
 
   /** Changes limits; what is absent stays. */
-  update(resources: LinuxResources): void {
-    updateContainer(this, resources)
+  update(resources: LinuxResources): Promise<void> {
+    return updateContainer(this, resources)
   }
 
   stats(): ContainerStats {

@@ -52,7 +52,7 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
   const warn = options.warn ?? (() => undefined)
   refuseUnsupported(options.spec)
   tellIgnored(options.spec, warn)
-  const cgroup = openCgroup(options.spec.linux?.cgroupsPath || options.cgroupPath, options.cgroupOptional)
+  const cgroup = options.cgroup ?? openCgroup(options.spec.linux?.cgroupsPath || options.cgroupPath, options.cgroupOptional)
   const seccomp = await filterOf(options.spec, warn)
   if (seccomp?.asks) requireListener(options.spec.linux?.seccomp?.listenerPath ?? '')
   const plan = planInit(options, cgroup, seccomp, warn)
@@ -60,16 +60,16 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
     ownPipes(options.io, plan.process.user, options.spec.linux ?? {})
     cgroup.create()
     owner.defer(`cgroup of ${options.id}`, () => cgroup.delete())
-    giveRealtime(options.spec, cgroup)
+    await giveRealtime(options.spec, cgroup)
     const cgroupUser = cgroupOwner(options.spec, plan.mounts)
     if (cgroupUser !== undefined) cgroup.giveTo(cgroupUser)
     const rootMount = plan.namespaces.separate.has('mount') ? undefined : { path: plan.rootPath, before: mountOf(plan.rootPath) }
     if (rootMount) owner.defer(`root of ${options.id}`, () => unmountRoot(rootMount.path, rootMount.before))
     const listener = options.startSocket === undefined ? undefined : owner.own('start socket', listenForStart(options.startSocket))
-    const { process, link } = cloneInit({ ...plan, startListener: listener }, cgroup, owner)
+    const { process, link } = await cloneInit({ ...plan, startListener: listener }, cgroup, owner)
     // Limits are for the program, not for init: they are set while it works.
     const resources = options.spec.linux?.resources ?? {}
-    cgroup.apply({ ...resources, devices: withDefaultDevices(resources.devices ?? []) })
+    await cgroup.apply({ ...resources, devices: withDefaultDevices(resources.devices ?? []) })
     const terminal = await converse(plan, process, link)
     listener?.close()
     if (listener) link.close()
@@ -82,9 +82,9 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
 }
 
 /** Time under a real-time policy, which a cgroup v1 has none of by default: init could be refused its scheduler before the other limits are set. */
-function giveRealtime({ process, linux }: CreateOptions['spec'], cgroup: Cgroup): void {
+async function giveRealtime({ process, linux }: CreateOptions['spec'], cgroup: Cgroup): Promise<void> {
   const { realtimePeriod, realtimeRuntime } = linux?.resources?.cpu ?? {}
-  if (process?.scheduler && realtimeRuntime) cgroup.apply({ cpu: { ...(realtimePeriod ? { realtimePeriod } : {}), realtimeRuntime } })
+  if (process?.scheduler && realtimeRuntime) await cgroup.apply({ cpu: { ...(realtimePeriod ? { realtimePeriod } : {}), realtimeRuntime } })
 }
 
 function planInit(options: CreateOptions, cgroup: Cgroup, seccomp: CompiledFilter | undefined, warn: (message: string) => void): InitPlan {
@@ -122,14 +122,14 @@ function planInit(options: CreateOptions, cgroup: Cgroup, seccomp: CompiledFilte
 }
 
 /** Clones init, with its dialogue; both are the owner's until the container has them. */
-function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: ContainerProcess; link: InitLink } {
+async function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): Promise<{ process: ContainerProcess; link: InitLink }> {
   const ends = socketPair()
   using initEnd = ends.init
   const link = owner.own('init dialogue', new InitLink(ends.parent))
   using cgroupFd = cgroup.openForClone()
   using cgroupTasks = cgroup.openTasks()
-  // Without ids to be mapped, init has nothing to wait for: it finds the word when it looks.
-  const early = !makesUserNamespace(plan)
+  // Without ids to be mapped, or a cgroup that begins with it, init has nothing to wait for: it finds the word when it looks.
+  const early = !makesUserNamespace(plan) && !cgroup.bornOfEntering
   if (early) link.tell({ type: 'go' })
   const process = cloneProcess({
     what: `init of ${plan.id}`,
@@ -144,6 +144,7 @@ function cloneInit(plan: InitPlan, cgroup: Cgroup, owner: Owner): { process: Con
   })
   owner.defer(`init of ${plan.id}`, () => process.destroy())
   if (plan.mapped) giveOomScore(process.pid, plan.process)
+  if (cgroup.bornOfEntering) await cgroup.enter(process.pid)
   if (early) return { process, link }
   if (makesUserNamespace(plan)) writeIdMaps(process.pid, { uids: plan.spec.linux?.uidMappings ?? [], gids: plan.spec.linux?.gidMappings ?? [] })
   link.tell({ type: 'go' })

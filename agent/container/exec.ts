@@ -74,7 +74,7 @@ async function exec(container: Container, process: Process, io: ProcessIo, optio
   initEnd.close()
   if (!early) {
     if (initial) check('sched_setaffinity', `CPUs ${initial.join(',')}`, sys.schedSetaffinity(child.pid, initial))
-    if (!cgroupTasks) container.cgroup.enter(child.pid, container.init.pid)
+    if (!cgroupTasks) await container.cgroup.enter(child.pid, container.init.pid)
     enterBelow(container.cgroup.directories, below, child.pid)
     link.tell({ type: 'go' })
   }
@@ -86,7 +86,7 @@ async function exec(container: Container, process: Process, io: ProcessIo, optio
 
 /** Who is not root of the host has rights over the container's other namespaces only inside of its user namespace, which owns them. */
 function needsUserNamespaceFirst(container: Container): boolean {
-  return sys.geteuid() !== 0 && container.namespaces().has('user')
+  return container.namespaces().has('user') && sys.geteuid() !== 0
 }
 
 /** The process's own, else the container's (config.md#linux-process, execCPUAffinity). */

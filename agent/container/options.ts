@@ -1,6 +1,7 @@
 import type { Fd } from '../../native/ts/fd.ts'
 import type { NamespaceType } from '../../protocol/oci/linux.ts'
 import type { Spec } from '../../protocol/oci/spec.ts'
+import type { Cgroup } from './cgroup/cgroup.ts'
 
 export interface WindowSize {
   width: number
@@ -20,6 +21,8 @@ export interface CreateOptions {
   io: ProcessIo
   /** Directory of the container below every cgroup hierarchy's root; `linux.cgroupsPath` of the spec wins. */
   cgroupPath: string
+  /** A cgroup in place of both, for a caller that has it made by others (systemd). */
+  cgroup?: Cgroup | undefined
   /** Whether the container does without where the caller may not make one (and the spec sets no limits). */
   cgroupOptional?: boolean
   /** Namespaces to join by path, in place of what the spec says. */

@@ -8,6 +8,5 @@ describe('what cannot be given is refused', () => {
   it.each([
     ['a mount label', { mountLabel: 'system_u:object_r:x' }, 'linux.mountLabel system_u:object_r:x'],
     ['Intel RDT', { intelRdt: { closID: 'x' } }, 'linux.intelRdt'],
-    ['a systemd slice', { cgroupsPath: 'machine.slice:kata:x' }, 'linux.cgroupsPath machine.slice:kata:x'],
   ] satisfies [string, Linux, string][])('%s', (_name, linux, says) => expect(withLinux(linux)).toThrow(says))
 })

@@ -8,7 +8,6 @@ export function refuseUnsupported(spec: Spec): void {
   if (spec.process) refuseLabels(spec.process)
   if (spec.linux?.mountLabel) throw new Fault(`linux.mountLabel ${spec.linux.mountLabel}: this kernel has no SELinux`, { fix: 'leave the label out' })
   if (spec.linux?.intelRdt) throw new Fault('linux.intelRdt: this runtime does not set Intel RDT', { fix: 'leave it out' })
-  if (spec.linux?.cgroupsPath?.includes(':')) throw new Fault(`linux.cgroupsPath ${spec.linux.cgroupsPath}: the systemd cgroup driver is not supported`, { fix: 'use the cgroupfs driver' })
 }
 
 /** Tells of what has no effect here, as it has none with runc either. */

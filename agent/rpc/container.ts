@@ -23,8 +23,8 @@ export async function resumeContainer(sandbox: Sandbox, { containerId }: Contain
 }
 
 /** UpdateContainer: what is absent stays as it is. */
-export function updateContainer(sandbox: Sandbox, { containerId, resources }: UpdateContainerRequest): object {
-  sandbox.container(containerId).container.update(parseResources(sys.utf8Decode(resources, 0, resources.length)))
+export async function updateContainer(sandbox: Sandbox, { containerId, resources }: UpdateContainerRequest): Promise<object> {
+  await sandbox.container(containerId).container.update(parseResources(sys.utf8Decode(resources, 0, resources.length)))
   return {}
 }
 

@@ -61,11 +61,10 @@ export async function commandLine(args: readonly string[]): Promise<number> {
       print((await import('./help.ts')).verbHelp(name))
       return 0
     }
-    if (options['systemd-cgroup']) throw new Fault('the systemd cgroup driver is not supported', { fix: 'use the cgroupfs driver (podman: --cgroup-manager cgroupfs)' })
     const rootless = isRootless(options.rootless)
     if (options.debug) tell('debug', `kata-ts ${version}: ${args.join(' ')}`)
     const verb = await load()
-    return await verb(verbArgs, { store: new Store(options.root ?? defaultRoot(), rootless), rootless, warn: message => tell('warning', message), print })
+    return await verb(verbArgs, { store: new Store(options.root ?? defaultRoot(), rootless), rootless, systemd: options['systemd-cgroup'], warn: message => tell('warning', message), print })
   } catch (error) {
     tell('error', story(error))
     return error instanceof ExitFault ? error.status : 1

@@ -5,6 +5,8 @@ export interface Context {
   store: Store
   /** Whether cgroup permission errors are ignored where no limits are asked for. */
   rootless: boolean
+  /** Whether systemd makes the cgroups. */
+  systemd: boolean
   /** A line for the log. */
   warn: (message: string) => void
   /** A line on stdout. */

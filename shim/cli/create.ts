@@ -51,11 +51,13 @@ export async function createStored(request: CreateRequest, context: Context): Pr
   store.claim(id)
   try {
     const cgroupPath = `/kata-ts-${id}`
+    // In a part of the program of its own: who has no systemd does not load it.
+    const cgroup = context.systemd ? await (await import('./systemd/plan.ts')).planScope(spec, id) : undefined
     const io = ownIo(spec.process?.terminal, request.consoleSocket, request.detach)
-    const container = await Container.create({ id, bundle, spec, io, cgroupPath, startSocket: store.startSocket(id), inheritMounts: true, cgroupOptional: context.rootless, noPivot: request.noPivot ?? false, keepKeyring: request.noNewKeyring ?? false, pass: passedDescriptors(request.preserveFds), warn })
+    const container = await Container.create({ id, bundle, spec, io, cgroupPath, cgroup, startSocket: store.startSocket(id), inheritMounts: true, cgroupOptional: context.rootless, noPivot: request.noPivot ?? false, keepKeyring: request.noNewKeyring ?? false, pass: passedDescriptors(request.preserveFds), warn })
     try {
       const { pid, startTime } = container.init
-      store.save({ id, bundle, pid, startTime, cgroupPath, rootMount: container.rootMount, created: new Date().toISOString() }, config)
+      store.save({ id, bundle, pid, startTime, cgroupPath, scope: cgroup?.place, rootMount: container.rootMount, created: new Date().toISOString() }, config)
       sendTerminal(container.init, request.consoleSocket)
       if (request.pidFile !== undefined) writePidFile(request.pidFile, pid)
       return container

@@ -7,6 +7,8 @@ import type { Context } from './context.ts'
 export async function features(_args: readonly string[], { print }: Context): Promise<number> {
   const document = containerFeatures(capabilityNames)
   document.linux.seccomp = { ...document.linux.seccomp, supportedFlags: flagsOfKernel() }
+  // Who makes the cgroups is the command line's matter: in a guest there is no systemd.
+  document.linux.cgroup = { ...document.linux.cgroup, systemd: true, systemdUser: true }
   print(JSON.stringify(document, undefined, 2))
   return 0
 }

@@ -6,7 +6,7 @@ const globals = `GLOBAL OPTIONS:
    --log-format value  'text' or 'json' (default: text)
    --root value        directory of the containers' state (default: /run/kata-ts/oci, as another user than root $XDG_RUNTIME_DIR/kata-ts)
    --rootless value    ignore cgroup permission errors: 'true', 'false' or 'auto' (default: auto)
-   --systemd-cgroup    refused: the cgroupfs driver is the only one
+   --systemd-cgroup    have systemd make the cgroups; linux.cgroupsPath is then slice:prefix:name
    --version, -v       print the version
    --help, -h          show help`
 

@@ -14,7 +14,7 @@ export function isRootless(option = 'auto'): boolean {
 }
 
 /** The initial user namespace maps all ids onto themselves (user_namespaces(7)). */
-function inUserNamespace(): boolean {
+export function inUserNamespace(): boolean {
   const map = readTextIfPresent('/proc/self/uid_map')
   return map !== undefined && map.trim().replace(/\s+/g, ' ') !== '0 0 4294967295'
 }

@@ -6,6 +6,7 @@ import { Fault } from '../../native/ts/fault.ts'
 import { makeDirectories, makeDirectory, readText, readTextIfPresent, removeTree, replaceText } from '../../native/ts/file.ts'
 import { Container, type RootMount } from '../../agent/container/container.ts'
 import { parseSpec } from '../../protocol/oci/parse.ts'
+import { type ScopePlace, SystemdCgroup } from './systemd/cgroup.ts'
 
 /** What is kept of a container between two commands. */
 export interface StoredState {
@@ -14,6 +15,8 @@ export interface StoredState {
   pid: number
   startTime: string
   cgroupPath: string
+  /** Where its cgroup is when systemd has made it. */
+  scope?: ScopePlace | undefined
   rootMount?: RootMount | undefined
   /** RFC 3339. */
   created: string
@@ -60,9 +63,9 @@ export class Store {
 
   /** The container as it is now. */
   load(id: string, warn: (message: string) => void): Container {
-    const { bundle, pid, startTime, cgroupPath, rootMount } = this.state(id)
+    const { bundle, pid, startTime, cgroupPath, scope, rootMount } = this.state(id)
     const spec = parseSpec(readText(`${this.directory(id)}/config.json`))
-    return Container.adopt({ id, bundle, spec, pid, startTime, cgroupPath, rootMount, cgroupOptional: this.rootless, startSocket: this.startSocket(id), warn })
+    return Container.adopt({ id, bundle, spec, pid, startTime, cgroupPath, cgroup: scope && SystemdCgroup.find(scope), rootMount, cgroupOptional: this.rootless, startSocket: this.startSocket(id), warn })
   }
 
   /** Where the container's root file system is on the host. */

@@ -16,7 +16,7 @@ const updateOptions = {
 export async function update(args: readonly string[], { store, warn }: Context): Promise<number> {
   const { options, rest } = parseOptions(args, updateOptions, { r: 'resources' })
   const container = store.load(words(rest, 'update', 'id').id, warn)
-  container.update(options.resources === undefined ? written(options) : parseResources(options.resources === '-' ? readStdin() : readText(options.resources)))
+  await container.update(options.resources === undefined ? written(options) : parseResources(options.resources === '-' ? readStdin() : readText(options.resources)))
   return 0
 }
 

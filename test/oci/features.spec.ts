@@ -137,7 +137,6 @@ describe.skipIf(!runtime)('features', () => {
     ['SELinux, of a process', linux.selinux.enabled, /selinuxLabel/, (spec => { spec.process.selinuxLabel = 'system_u:system_r:container_t:s0' }) satisfies Change],
     ['SELinux, of mounts', linux.selinux.enabled, /mountLabel/, (spec => { spec.linux.mountLabel = 'system_u:object_r:container_file_t:s0' }) satisfies Change],
     ['Intel RDT', linux.intelRdt.enabled, /intelRdt/, (spec => { spec.linux.intelRdt = { closID: 'x' } }) satisfies Change],
-    ['systemd', linux.cgroup.systemd, /systemd/, (spec => { spec.linux.cgroupsPath = 'machine.slice:kata:x' }) satisfies Change],
   ] as const)('says no to %s, and refuses it', async (_what, enabled, says, change) => {
     expect(enabled).toBe(false)
     await refuses(says, change)

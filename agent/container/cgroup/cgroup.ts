@@ -35,12 +35,14 @@ export interface ContainerStats {
 export interface Cgroup {
   /** Directories in the runtime's view, one for each hierarchy. */
   readonly directories: readonly string[]
-  /** Makes the directories. What was made is removed when one of them fails. */
-  create(): void
+  /** Whether it stands only once a process has entered (a scope of systemd's): what looks at its directories waits for that. */
+  readonly bornOfEntering?: boolean
+  /** Makes the directories. What was made is removed when one of them fails. `shared`: those are taken, too, that hold processes. */
+  create(shared?: boolean): void
   /** Lets `uid` (the host's) make cgroups below it and move processes between them. Nothing happens on version 1, which knows no delegation. */
   giveTo(uid: number): void
   /** Sets limits; keys that are absent stay as they are. `devices`: the whole list, defaults included. */
-  apply(resources: LinuxResources): void
+  apply(resources: LinuxResources): void | Promise<void>
   /**
    * cgroup v2: the directory, opened for clone3(2); with `peer`, a process of the container, the one below it that the
    * container has put that process in.
@@ -49,7 +51,7 @@ export interface Cgroup {
   /** cgroup v1: what a process that is cloned puts itself in by; the caller's. */
   openTasks(): CgroupTasks | undefined
   /** Puts a process in, beside `peer` as openForClone does. */
-  enter(pid: number, peer?: number): void
+  enter(pid: number, peer?: number): void | Promise<void>
   /** Resolves when every process is frozen (thawed). */
   freeze(): Promise<void>
   thaw(): Promise<void>

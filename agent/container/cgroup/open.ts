@@ -12,6 +12,7 @@ import { CgroupV2 } from './v2/cgroup.ts'
  * `optional`: none where this process may not make one (a user without rights on the host).
  */
 export function openCgroup(path: string, optional = false, mountinfo = readText('/proc/self/mountinfo')): Cgroup {
+  if (path.includes(':')) throw new Fault(`linux.cgroupsPath ${path} is one of the systemd cgroup driver`, { fix: 'give --systemd-cgroup, or a path' })
   const clean = `/${path.split('/').filter(name => name !== '' && name !== '.').join('/')}`
   if (clean === '/' || clean.split('/').includes('..')) throw new Fault(`linux.cgroupsPath ${path} is no path of a cgroup`)
   const { v1, v2 } = cgroupMounts(mountinfo)

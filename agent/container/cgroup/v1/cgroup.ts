@@ -31,24 +31,24 @@ export class CgroupV1 implements Cgroup {
     return this.#hierarchies.map(({ mountPoint }) => `${mountPoint}${this.#path}`)
   }
 
-  create(): void {
+  create(shared = false): void {
     const made: string[] = []
     try {
-      for (const { mountPoint, controllers } of this.#hierarchies) this.#createIn(mountPoint, controllers.includes('cpuset'), made)
+      for (const { mountPoint, controllers } of this.#hierarchies) this.#createIn(mountPoint, controllers.includes('cpuset'), made, shared)
     } catch (error) {
       for (const directory of made.reverse()) removeDirectory(directory)
       throw error
     }
   }
 
-  #createIn(mountPoint: string, cpuset: boolean, made: string[]): void {
+  #createIn(mountPoint: string, cpuset: boolean, made: string[], shared: boolean): void {
     const names = this.#path.split('/').filter(Boolean)
     let at = mountPoint
     for (const [index, name] of names.entries()) {
       const parent = at
       at = `${at}/${name}`
       const last = index === names.length - 1
-      if (last) takeDirectory(at)
+      if (last && !shared) takeDirectory(at)
       else if (!makeIfMissing(at)) continue
       if (last) made.push(at)
       // A new cpuset has neither CPUs nor memory nodes, and takes no process until it has both (cpusets.rst).

@@ -35,14 +35,14 @@ export class CgroupV2 implements Cgroup {
     return [this.#directory]
   }
 
-  create(): void {
+  create(shared = false): void {
     const names = this.#path.split('/').filter(Boolean)
     let at = this.#mountPoint
     for (const [index, name] of names.entries()) {
       // Controllers are had below a cgroup only once it gives them on, so from the root down.
       giveControllersOn(at)
       at = `${at}/${name}`
-      if (index < names.length - 1) makeIfMissing(at)
+      if (shared || index < names.length - 1) makeIfMissing(at)
       else takeDirectory(at)
     }
   }

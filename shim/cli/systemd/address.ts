@@ -1,0 +1,58 @@
+import * as sys from 'native:sys'
+import { story } from '../../../native/ts/fault.ts'
+import { Fault } from '../../../native/ts/fault.ts'
+import { readTextIfPresent } from '../../../native/ts/file.ts'
+import { inUserNamespace } from '../rootless.ts'
+import { Bus } from './bus.ts'
+
+const variable = (name: string) => sys.environ().find(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1)
+
+/**
+ * Whether the systemd of the user is asked and not that of the system. The root of a user namespace is asked who it is: a
+ * whole system in a container is root by name, too, while podman of a user keeps the user's.
+ */
+export function usesOwnSystemd(): boolean {
+  return sys.geteuid() !== 0 || (inUserNamespace() && !['', 'root'].includes(variable('USER') ?? ''))
+}
+
+/** systemd's own sockets come first: they need no broker, and every signal of systemd's comes without being asked for. */
+function sockets(own: boolean): { path: string; broker: boolean }[] {
+  if (!own) return [{ path: '/run/systemd/private', broker: false }, { path: '/run/dbus/system_bus_socket', broker: true }]
+  const directory = variable('XDG_RUNTIME_DIR') ?? `/run/user/${hostUid()}`
+  const session = /(?:^|;)unix:path=([^,;]+)/.exec(variable('DBUS_SESSION_BUS_ADDRESS') ?? '')?.[1] ?? `${directory}/bus`
+  return [{ path: `${directory}/systemd/private`, broker: false }, { path: session, broker: true }]
+}
+
+/** Our user as the bus, which is outside of our user namespace, numbers it (user_namespaces(7), uid_map). */
+export function hostUid(map = readTextIfPresent('/proc/self/uid_map') ?? ''): number {
+  const uid = sys.geteuid()
+  for (const line of map.split('\n')) {
+    const [inside = 0, outside = 0, length = 0] = line.trim().split(/\s+/).map(Number)
+    if (uid >= inside && uid < inside + length) return outside + uid - inside
+  }
+  return uid
+}
+
+/** A conversation with the systemd that makes our scopes; the caller owns it. Rejects with Fault when there is none. */
+export async function connectToSystemd(): Promise<Bus> {
+  const own = usesOwnSystemd()
+  const failures: string[] = []
+  for (const { path, broker } of sockets(own)) {
+    try {
+      const bus = await Bus.connect(path, hostUid())
+      if (broker) await introduce(bus)
+      return bus
+    } catch (error) {
+      failures.push(story(error))
+    }
+  }
+  throw new Fault(`--systemd-cgroup: no systemd answers (${failures.join('; ')})`, { fix: 'use the cgroupfs driver (podman: --cgroup-manager cgroupfs)' })
+}
+
+/** On a bus with a broker one says hello, and asks for the signals one wants and systemd to send any. */
+async function introduce(bus: Bus): Promise<void> {
+  const broker = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus' }
+  await bus.call({ ...broker, member: 'Hello' })
+  await bus.call({ ...broker, member: 'AddMatch', signature: 's', body: ['type=\'signal\',sender=\'org.freedesktop.systemd1\',member=\'JobRemoved\''] })
+  await bus.call({ destination: 'org.freedesktop.systemd1', path: '/org/freedesktop/systemd1', interface: 'org.freedesktop.systemd1.Manager', member: 'Subscribe' })
+}
