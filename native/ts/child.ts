@@ -60,6 +60,7 @@ export class Child {
     this.#waiting ??= new Promise((resolve, reject) => {
       const seen = this.#reap(WNOHANG)
       if (seen) {
+        this.pidfd.close()
         resolve(seen)
         return
       }
