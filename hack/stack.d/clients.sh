@@ -9,7 +9,7 @@ docker_up() {
     1.6) daemon=$(debian_unpack docker.io bookworm); client=$daemon ;;
     *) daemon=$(debian_unpack docker.io sid); client=$(debian_unpack docker-cli sid) ;;
   esac
-  write_docker "$dir" "$client"
+  write_client "$dir" docker "up --docker" "$client/usr/bin/docker" "DOCKER_HOST=\"unix://$dir/docker/docker.sock\" DOCKER_CONFIG=\"$dir/docker/client\""
   if ! ours "$dir/docker.pid" "$dir"; then
     mkdir -p "$dir/docker"
     echo '{ "runtimes": { "kata-ts": { "path": "'"$checkout"'/build/bin/kata-ts" } } }' >"$dir/docker/daemon.json"
@@ -29,17 +29,6 @@ docker_up() {
   } || fail "docker could not pull busybox from the stack's registry" "read $dir/docker.log and $dir/registry.log"
 }
 
-write_docker() {
-  local dir=$1 client=$2
-  cat >"$dir/bin/docker" <<SH
-#!/bin/sh
-read -r holder <"$dir/holder.pid" || { echo "docker: the stack is down: hack/stack up --docker" >&2; exit 1; }
-export DOCKER_HOST="unix://$dir/docker/docker.sock" DOCKER_CONFIG="$dir/docker/client"
-exec nsenter --target "\$holder" --mount --net --wd="\$PWD" "$client/usr/bin/docker" "\$@"
-SH
-  chmod +x "$dir/bin/docker"
-}
-
 nerdctl_program() { go_build nerdctl nerdctl build -trimpath -ldflags=-s\ -w github.com/containerd/nerdctl/cmd/nerdctl; }
 
 # nerdctl has no daemon: its program, its own CNI networks, and a configuration that names both.
@@ -55,11 +44,5 @@ cni_path = "$cni"
 cni_netconfpath = "$dir/nerdctl/cni"
 cgroup_manager = "cgroupfs"
 TOML
-  cat >"$dir/bin/nerdctl" <<SH
-#!/bin/sh
-read -r holder <"$dir/holder.pid" || { echo "nerdctl: the stack is down: hack/stack up --nerdctl" >&2; exit 1; }
-export NERDCTL_TOML="$dir/nerdctl/nerdctl.toml" PATH="$checkout/build/bin:$PATH"
-exec nsenter --target "\$holder" --mount --net --wd="\$PWD" "$program" "\$@"
-SH
-  chmod +x "$dir/bin/nerdctl"
+  write_client "$dir" nerdctl "up --nerdctl" "$program" "NERDCTL_TOML=\"$dir/nerdctl/nerdctl.toml\" PATH=\"$checkout/build/bin:$PATH\""
 }

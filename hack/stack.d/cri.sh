@@ -10,7 +10,13 @@ prepare_cri() {
   write_cni "$dir"
   start_node_network "$dir"
   start_registry "$dir"
-  write_cri_client "$dir" crictl "$(crictl_program)"
+  # crictl makes no file of its own but connects to the streaming server on the stack's loopback.
+  write_client "$dir" crictl "up --cri" "$(crictl_program)" "CRI_CONFIG_FILE=\"\${CRI_CONFIG_FILE:-$dir/crictl.yaml}\""
+  cat >"$dir/crictl.yaml" <<YAML
+runtime-endpoint: unix://$dir/containerd.sock
+image-endpoint: unix://$dir/containerd.sock
+timeout: 60
+YAML
   mkdir -p "$dir/cdi" "$dir/nri/plugins" "$dir/nri/conf.d"
 }
 
@@ -49,23 +55,6 @@ start_node_network() {
     ip route add default via 192.0.2.1
     ip -6 route add default via 2001:db8::1 dev node0' >>"$1/holder.log" 2>&1 ||
     fail "the node's network could not be made: $(tail -n 2 "$1/holder.log")" "hack/stack down starts afresh"
-}
-
-# crictl makes no file of its own but connects to the streaming server on the stack's loopback.
-write_cri_client() {
-  local dir=$1 name=$2 program=$3
-  cat >"$dir/bin/$name" <<SH
-#!/bin/sh
-read -r holder <"$dir/holder.pid" || { echo "$name: the stack is down: hack/stack up --cri" >&2; exit 1; }
-export CRI_CONFIG_FILE="\${CRI_CONFIG_FILE:-$dir/crictl.yaml}"
-exec nsenter --target "\$holder" --mount --net --wd="\$PWD" "$program" "\$@"
-SH
-  chmod +x "$dir/bin/$name"
-  cat >"$dir/crictl.yaml" <<YAML
-runtime-endpoint: unix://$dir/containerd.sock
-image-endpoint: unix://$dir/containerd.sock
-timeout: 60
-YAML
 }
 
 cri_env() {

@@ -36,7 +36,8 @@ stack_up() {
     ! has_cri "$dir" || prepare_cri "$version" "$dir"
     write_containerd_config "$version" "$dir"
     write_kata_ts_config "$dir"
-    write_ctr "$dir" "$package"
+    # ctr makes its FIFOs under /run/containerd, which is the stack's own: it has to run inside the namespaces.
+    write_client "$dir" ctr up "$package/usr/bin/ctr" "CONTAINERD_ADDRESS=\"\${CONTAINERD_ADDRESS:-$dir/containerd.sock}\""
     start_containerd "$version" "$dir" "$package" "$runc"
   fi
   import_busybox "$dir"
@@ -61,18 +62,29 @@ start_holder() {
   wait_for 10 "the namespaces to stand" "$dir/holder.log" test -s "$dir/holder.pid"
 }
 
-stop_containerd() {
-  local dir=$1
-  ours "$dir/containerd.pid" "$dir" || return 0
-  kill -TERM "$(cat "$dir/containerd.pid")"
-  while ours "$dir/containerd.pid" "$dir"; do sleep 0.05; done
+stop_containerd() { stop_daemon TERM "$1" containerd; }
+
+# stop_daemon SIGNAL DIR NAME: returns when the process of NAME.pid is gone; nothing where it is not this stack's.
+stop_daemon() {
+  local pid
+  ours "$2/$3.pid" "$2" || return 0
+  pid=$(cat "$2/$3.pid")
+  kill "-$1" "$pid" 2>/dev/null || true
+  # A zombie counts as gone: only its parent can end it.
+  while kill -0 "$pid" 2>/dev/null && ! grep -qs '^State:.Z' "/proc/$pid/status"; do sleep 0.02; done
 }
 
+# wait_for SECONDS WHAT LOG COMMAND…: until COMMAND succeeds. Ends the script when that takes too long, and at once when the
+# daemon that writes LOG (its pid is in the file of that name in .pid) is dead: it says why there.
 wait_for() {
   local seconds=$1 what=$2 log=$3 end; shift 3
   end=$((SECONDS + seconds))
   until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $end ] || fail "waited $seconds s for $what" "read $log"
+    if [ -s "${log%.log}.pid" ] && ! alive "${log%.log}.pid"; then
+      tail -n 15 "$log" >&2
+      fail "its daemon ended while we waited for $what: the end of its log is above" "read $log; hack/stack down starts afresh"
+    fi
+    [ $SECONDS -lt $end ] || { tail -n 15 "$log" >&2; fail "waited $seconds s for $what: the end of the log is above" "read $log; hack/stack down starts afresh"; }
     sleep 0.05
   done
 }
@@ -115,16 +127,18 @@ initrd = "$checkout/build/guest/initrd.cpio"
 TOML
 }
 
-# ctr makes its FIFOs under /run/containerd, which is the stack's own: it has to run inside the namespaces.
-write_ctr() {
-  local dir=$1 package=$2
-  cat >"$dir/bin/ctr" <<SH
+# write_client DIR NAME UP PROGRAM EXPORTS [NSENTER-OPTION…]: bin/NAME runs PROGRAM inside the stack's namespaces, with the
+# shell words EXPORTS in its environment. UP: what `hack/stack` is called with when there is no stack.
+write_client() {
+  local dir=$1 name=$2 up=$3 program=$4 exports=$5 namespaces='--mount --net --wd="$PWD"'
+  [ $# -eq 5 ] || namespaces=${*:6}
+  cat >"$dir/bin/$name" <<SH
 #!/bin/sh
-read -r holder <"$dir/holder.pid" || { echo "ctr: the stack is down: hack/stack up" >&2; exit 1; }
-export CONTAINERD_ADDRESS="\${CONTAINERD_ADDRESS:-$dir/containerd.sock}"
-exec nsenter --target "\$holder" --mount --net --wd="\$PWD" "$package/usr/bin/ctr" "\$@"
+read -r holder <"$dir/holder.pid" || { echo "$name: the stack is down: hack/stack $up" >&2; exit 1; }
+export $exports
+exec nsenter --target "\$holder" $namespaces "$program" "\$@"
 SH
-  chmod +x "$dir/bin/ctr"
+  chmod +x "$dir/bin/$name"
 }
 
 start_containerd() {
@@ -140,16 +154,10 @@ start_containerd() {
       sh -c 'echo $$ >"$KATA_TS_STACK/containerd.pid"; exec containerd --config "$KATA_TS_STACK/containerd.toml" --log-level debug' \
       </dev/null >>"$dir/containerd.log" 2>&1 9>&- &
   )
-  # Not `ctr version` in a hurry: a daemon that died says why in its log.
-  local end=$((SECONDS + 30))
-  until [ -S "$dir/containerd.sock" ] && "$dir/bin/ctr" --connect-timeout 2s version >/dev/null 2>&1; do
-    if [ $SECONDS -ge $end ] || { [ -s "$dir/containerd.pid" ] && ! alive "$dir/containerd.pid"; }; then
-      tail -n 15 "$dir/containerd.log" >&2
-      fail "containerd did not come up: the end of its log is above" "read $dir/containerd.log; hack/stack down starts afresh"
-    fi
-    sleep 0.05
-  done
+  wait_for 30 "containerd to answer" "$dir/containerd.log" containerd_answers "$dir"
 }
+
+containerd_answers() { [ -S "$1/containerd.sock" ] && "$1/bin/ctr" --connect-timeout 2s version; }
 
 # Not KATA_TS_STACK, the mark of what `down` ends: a shell that uses the stack is not part of it.
 stack_env() {

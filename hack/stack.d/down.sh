@@ -26,10 +26,7 @@ stack_down() {
     kill -KILL $pids 2>/dev/null || true
     sleep 0.1
   done
-  if [ -n "$holder" ] && ours "$dir/holder.pid" "$dir"; then
-    kill -KILL "$holder" 2>/dev/null || true
-    while kill -0 "$holder" 2>/dev/null; do sleep 0.02; done
-  fi
+  stop_daemon KILL "$dir" holder
   kubernetes_remove_cgroups "$dir"
   prove_nothing_left "$dir"
   rm -rf "$dir"

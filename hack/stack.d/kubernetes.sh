@@ -22,7 +22,8 @@ kubernetes_up() {
   nsenter --target "$(cat "$dir/holder.pid")" --mount --net sh -ec "$kubernetes_mounts" kubernetes "$dir"
   local hierarchy
   for hierarchy in $(cgroup_hierarchies); do mkdir -p "$hierarchy/$(kubernetes_cgroup "$dir")"; done
-  write_kubectl "$dir" "$programs"
+  # kubectl reads and writes files of the caller, so it joins the network namespace alone.
+  write_client "$dir" kubectl "up --kubernetes" "$programs/kubectl" "KUBECONFIG=\"\${KUBECONFIG:-$dir/kubernetes/kubeconfig}\"" --net
   start_etcd "$dir" "$etcd"
   start_apiserver "$dir" "$programs"
   kubernetes_daemon "$dir" kubelet "$programs/kubelet" --config="$dir/kubernetes/kubelet.yaml" \
@@ -106,18 +107,6 @@ crashLoopBackOff: {maxContainerRestartPeriod: 1s}
 YAML
 }
 
-# kubectl reads and writes files of the caller, so it joins the network namespace alone.
-write_kubectl() {
-  local dir=$1 programs=$2
-  cat >"$dir/bin/kubectl" <<SH
-#!/bin/sh
-read -r holder <"$dir/holder.pid" || { echo "kubectl: the stack is down: hack/stack up --kubernetes" >&2; exit 1; }
-export KUBECONFIG="\${KUBECONFIG:-$dir/kubernetes/kubeconfig}"
-exec nsenter --target "\$holder" --net "$programs/kubectl" "\$@"
-SH
-  chmod +x "$dir/bin/kubectl"
-}
-
 # kubernetes_daemon DIR NAME COMMAND…: starts it in the stack's namespaces unless it runs.
 kubernetes_daemon() {
   local dir=$1 name=$2; shift 2
@@ -151,12 +140,9 @@ kubernetes_env() {
 
 # Before the containers are stopped: a kubelet that lives would start them again.
 kubernetes_stop() {
-  local dir=$1 name pid
+  local dir=$1 name
   for name in kubelet kube-controller-manager kube-scheduler kube-proxy kube-apiserver etcd; do
-    ours "$dir/kubernetes/$name.pid" "$dir" || continue
-    pid=$(cat "$dir/kubernetes/$name.pid")
-    kill -KILL "$pid" 2>/dev/null || true
-    while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+    stop_daemon KILL "$dir" "kubernetes/$name"
   done
 }
 
