@@ -1,5 +1,5 @@
 import * as sys from 'native:sys'
-import { O_NOCTTY, O_RDWR } from './constants/fcntl.ts'
+import { AT_FDCWD, O_NOCTTY, O_NOFOLLOW, O_RDWR } from './constants/fcntl.ts'
 import { TIOCGPTN, TIOCGPTPEER, TIOCSPTLCK, TIOCSWINSZ } from './constants/ioctl.ts'
 import { check } from './errno.ts'
 import { Fd, open } from './fd.ts'
@@ -12,17 +12,18 @@ export interface Pty {
 }
 
 /**
- * A new pseudo-terminal of the devpts instance at `devpts` (pts(4)); the caller owns both ends.
- * The slave is opened through the master (TIOCGPTPEER), so that no path of a container is trusted.
+ * A new pseudo-terminal of the devpts instance whose directory `devpts` is (borrowed; pts(4)); the caller owns both ends. The slave is opened
+ * through the master (TIOCGPTPEER) and the multiplexer is never a link, so that no path of a container is trusted.
  */
-export function openPty(devpts = '/dev/pts'): Pty {
-  using master = open(`${devpts}/ptmx`, O_RDWR | O_NOCTTY)
+export function openPty(devpts: Pick<Fd, 'number' | 'what'> = { number: AT_FDCWD, what: '/dev/pts' }): Pty {
+  const name = devpts.number === AT_FDCWD ? `${devpts.what}/ptmx` : 'ptmx'
+  using master = open(name, O_RDWR | O_NOCTTY | O_NOFOLLOW, 0, devpts.number)
   const word = new Uint8Array(4)
   check('ioctl TIOCSPTLCK', master.what, sys.ioctlBuffer(master.number, TIOCSPTLCK, word))
   check('ioctl TIOCGPTN', master.what, sys.ioctlBuffer(master.number, TIOCGPTN, word))
   const index = new DataView(word.buffer).getUint32(0, true)
   const slave = check('ioctl TIOCGPTPEER', master.what, sys.ioctl(master.number, TIOCGPTPEER, O_RDWR | O_NOCTTY))
-  return { slave: new Fd(slave, `${devpts}/${index}`), index, master: new Fd(master.release(), `pty master ${index}`) }
+  return { slave: new Fd(slave, `${devpts.what}/${index}`), index, master: new Fd(master.release(), `pty master ${index}`) }
 }
 
 /** Sets a terminal's size in character cells (struct winsize, asm-generic/termios.h). Borrows `fd`. */

@@ -54,6 +54,18 @@ conformance('escape', test => {
     rmSync(join(bundle.rootfs, 'volume'))
   })
 
+  test('a mount destination that a link leads into /proc is refused (CVE-2025-52881)', async runtime => {
+    await using bundle = new Bundle(runtime, ['cat', '/proc/sys/kernel/domainname'], spec => {
+      spec.mounts.push({ destination: '/settings/kernel', type: 'bind', source: '@BUNDLE@/feigned', options: ['bind'] })
+    })
+    symlinkSync('/proc/sys', join(bundle.rootfs, 'settings'))
+    mkdirSync(join(bundle.directory, 'feigned'))
+    writeFileSync(join(bundle.directory, 'feigned/domainname'), 'feigned')
+    const { status, stdout } = bundle.run()
+    expect(stdout).not.toContain('feigned')
+    expect(status).not.toBe(0)
+  }, { except: { crun: '1.8.1 mounts it there' } })
+
   test('a /dev/null of the image does not serve as a mask (CVE-2025-31133)', async runtime => {
     await using bundle = new Bundle(runtime, ['cat', '/secret'], spec => {
       spec.mounts = spec.mounts.filter(({ destination }) => !destination.startsWith('/dev'))

@@ -1,5 +1,6 @@
 import * as sys from 'native:sys'
-import { E, isErrno } from '../../../native/ts/errno.ts'
+import { AT_EMPTY_PATH } from '../../../native/ts/constants/fcntl.ts'
+import { checked, E, isErrno } from '../../../native/ts/errno.ts'
 import { Fault } from '../../../native/ts/fault.ts'
 import type { Fd } from '../../../native/ts/fd.ts'
 import { mapMountIds } from '../../../native/ts/user-namespace.ts'
@@ -13,11 +14,13 @@ export function mountInRoot(root: Root, plan: MountPlan, source?: Fd): void {
   checkBelowProc(root, plan)
   if (plan.remount) {
     using at = root.mountPoint(plan.destination, true)
+    checkOutsideProc(root, plan, at)
     finish(at, plan)
     return
   }
   using mount = prepare(plan, source)
   using at = root.mountPoint(plan.destination, isDirectory(mount))
+  checkOutsideProc(root, plan, at)
   if (plan.copyUp && isDirectory(mount)) {
     copyTree(at, mount)
   }
@@ -84,6 +87,21 @@ function checkBelowProc(root: Root, plan: MountPlan): void {
   if (replaceable.has(rest.join('/')) || (plan.kind === 'filesystem' && plan.type === 'tmpfs')) return
   if (plan.kind !== 'filesystem' && isProcfs(plan.source)) return
   throw new Fault(`mount at ${plan.destination} in ${root.path}: it lies inside /proc`, { fix: 'mount it elsewhere' })
+}
+
+/** The same of a destination that is elsewhere by its name: a link in the image, or one swapped in meanwhile, may lead into /proc (CVE-2025-52881). */
+function checkOutsideProc(root: Root, plan: MountPlan, at: Fd): void {
+  if (segments(plan.destination)[0] === 'proc') return
+  if (checked('statfs', at.what, sys.statfs(`/proc/self/fd/${at.number}`)).type !== PROC_SUPER_MAGIC) return
+  using proc = root.find('/proc')
+  // Another instance of procfs, of the runtime's namespace, is a volume like any.
+  if (!proc || !sameFilesystem(proc, at)) return
+  throw new Fault(`mount at ${plan.destination} in ${root.path}: a link leads it into /proc`, { fix: 'mount it elsewhere' })
+}
+
+function sameFilesystem(one: Fd, other: Fd): boolean {
+  const [a, b] = [one, other].map(fd => checked('statx', fd.what, sys.statx(fd.number, '', AT_EMPTY_PATH)))
+  return a?.devMajor === b?.devMajor && a?.devMinor === b?.devMinor
 }
 
 function isProcfs(source: string): boolean {
