@@ -105,7 +105,7 @@ describe('create', () => {
   it('steps into a pid namespace to be joined, and back', async () => {
     fake.put('/run/pidns', '')
     await create(pipes(), { ...spec, linux: { ...spec.linux, namespaces: [{ type: 'mount' }, { type: 'pid', path: '/run/pidns' }] } })
-    expect(fake.names().filter(name => name === 'setns' || name === 'clone3')).toEqual(['setns', 'clone3', 'setns'])
+    expect(fake.names().filter(name => name === 'setns' || name === 'clone3')).toEqual(['setns', 'setns', 'clone3', 'setns'])
   })
 
   it('leaves nothing, whichever call fails', async () => {

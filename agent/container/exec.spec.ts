@@ -42,7 +42,7 @@ const heldBeside = () => ({ ...fake.held(), fds: fake.held().fds.filter(what => 
 describe('exec', () => {
   it('is born in the container’s pid namespace and cgroup, and comes back to its own', async () => {
     const started = await running.exec(process, pipes())
-    expect(fake.names().filter(name => name === 'setns' || name === 'clone3')).toEqual(['setns', 'clone3', 'setns'])
+    expect(fake.names().filter(name => name === 'setns' || name === 'clone3')).toEqual(['setns', 'setns', 'clone3', 'setns'])
     expect(fake.callsOf('clone3')[0]?.[0]).toMatchObject({ flags: 0, cgroupFd: expect.any(Number) as number })
     expect(heldBeside()).toMatchObject({ fds: [`pidfd ${started.pid}`], processes: [started.pid] })
   })

@@ -316,4 +316,18 @@ conformance('command line', test => {
       asUser('delete', '--force', `${bundle.id}-2`)
     }
   }, { except: other })
+
+  test('the root of a user namespace runs containers, and programs in them, that share its users (podman without root)', async runtime => {
+    await using bundle = new Bundle(runtime, ['sleep', '100'], spec => {
+      spec.linux.namespaces = [{ type: 'pid' }, { type: 'ipc' }, { type: 'uts' }, { type: 'mount' }]
+      spec.mounts = spec.mounts.filter(({ destination }) => destination === '/proc' || destination === '/dev')
+      delete spec.linux.resources
+      delete spec.linux.cgroupsPath
+    })
+    execFileSync('chown', ['-R', '1000:1000', bundle.directory])
+    const line = (...args: string[]) => commandOf(runtime, bundle.stateRoot, ...args).flat().map(word => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
+    const script = `${line('run', '--detach', bundle.id)} >/dev/null 2>&1 </dev/null && ${line('exec', bundle.id, 'sh', '-c', 'cat /proc/1/cmdline /proc/self/uid_map; id -u')}; status=$?; ${line('delete', '--force', bundle.id)}; exit $status`
+    const shown = execFileSync('setpriv', ['--reuid', '1000', '--regid', '1000', '--clear-groups', 'unshare', '--user', '--map-root-user', '--mount', 'sh', '-c', script], { encoding: 'utf8', cwd: bundle.directory })
+    expect(shown.replaceAll('\0', ' ').replace(/ +/g, ' ')).toBe('sleep 100 0 1000 1\n0\n')
+  }, { except: other })
 })

@@ -2,10 +2,10 @@ import * as sys from 'native:sys'
 import { O_RDONLY } from '../../../native/ts/constants/fcntl.ts'
 import { CLONE_NEWPID } from '../../../native/ts/constants/sched.ts'
 import { SIGCHLD } from '../../../native/ts/constants/signal.ts'
-import { check, checked, SysError } from '../../../native/ts/errno.ts'
+import { check, checked, E, SysError } from '../../../native/ts/errno.ts'
 import { Fd, open } from '../../../native/ts/fd.ts'
 import { ContainerProcess } from '../process.ts'
-import { cloneInUserNamespace } from './clone-in-user.ts'
+import { cloneInside } from './clone-inside.ts'
 
 export interface CloneOptions {
   what: string
@@ -26,9 +26,13 @@ export interface CloneOptions {
  * into the named one, clones and steps back: no second fork, and the child stays ours to reap.
  */
 export function cloneProcess(options: CloneOptions): ContainerProcess {
-  if (options.userNamespace !== undefined) return cloneInUserNamespace(options, options.userNamespace)
+  if (options.userNamespace !== undefined) return cloneInside(options)
   if (options.bornIn === undefined) return clone(options)
   using home = open('/proc/self/ns/pid_for_children', O_RDONLY)
+  // Whether there is a way back is asked before: it takes rights over our own.
+  const back = sys.setns(home.number, CLONE_NEWPID)
+  if (back === -E.EPERM) return cloneInside(options)
+  check('setns', 'the own pid namespace', back)
   check('setns', `pid namespace for ${options.what}`, sys.setns(options.bornIn, CLONE_NEWPID))
   // Every later child would be born in the wrong namespace if this failed: an error above any other. Only the
   // parent comes here: the child never leaves clone().

@@ -1,6 +1,6 @@
 import * as sys from 'native:sys'
-import { story } from '../../../native/ts/fault.ts'
-import { Fault } from '../../../native/ts/fault.ts'
+import { E, isErrno } from '../../../native/ts/errno.ts'
+import { Fault, story } from '../../../native/ts/fault.ts'
 import { readTextIfPresent } from '../../../native/ts/file.ts'
 import { inUserNamespace } from '../rootless.ts'
 import { Bus } from './bus.ts'
@@ -43,7 +43,8 @@ export async function connectToSystemd(): Promise<Bus> {
       if (broker) await introduce(bus)
       return bus
     } catch (error) {
-      failures.push(story(error))
+      // Not in the kernel's words: podman takes those for a program that is missing.
+      failures.push(isErrno(error, E.ENOENT) ? `there is no ${path}` : story(error))
     }
   }
   throw new Fault(`--systemd-cgroup: no systemd answers (${failures.join('; ')})`, { fix: 'use the cgroupfs driver (podman: --cgroup-manager cgroupfs)' })

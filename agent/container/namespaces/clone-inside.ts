@@ -8,19 +8,20 @@ import { ContainerProcess } from '../process.ts'
 import type { CloneOptions } from './clone.ts'
 
 /**
- * A process that is born in a user namespace which is there already. New namespaces belong to the user namespace of whoever
- * makes them, and who has entered one never comes back out of it. So a child goes in, and clones as us (CLONE_PARENT):
+ * A process that is born in a namespace which we would not come back out of: a user namespace that is there already (new
+ * namespaces belong to the user namespace of whoever makes them), or a pid namespace, when our own belongs to a user namespace in
+ * which we have no rights (podman without root). So a child goes in, and clones as us (CLONE_PARENT):
  *
  *   parent ── clone3 ─▶ middle: setns(user), setns(pid), clone3(flags | CLONE_PARENT) ── the parent's child
  *      ◀── pid, or errno ── middle ends, reaped here
  */
-export function cloneInUserNamespace(options: CloneOptions, userNamespace: number): ContainerProcess {
+export function cloneInside(options: CloneOptions): ContainerProcess {
   const { reader, writer } = pipe(options.what)
   using answer = reader
   using _writer = writer
   const middle = checked('clone3', options.what, sys.clone3({ flags: 0, exitSignal: SIGCHLD }))
-  if (middle.pid === 0) cloneFromInside(options, userNamespace, writer)
-  using pidfd = new Fd(middle.pidfd, `way into the user namespace of ${options.what}`)
+  if (middle.pid === 0) cloneFromInside(options, writer)
+  using pidfd = new Fd(middle.pidfd, `way into the namespaces of ${options.what}`)
   writer.close()
   const { call, result } = readAnswer(answer)
   const reaped = sys.waitid(P_PIDFD, pidfd.number, WEXITED)
@@ -32,13 +33,13 @@ export function cloneInUserNamespace(options: CloneOptions, userNamespace: numbe
 }
 
 /** The middle: tells the pid or what failed. Never comes back, neither here nor in the process that it makes. */
-function cloneFromInside({ flags, bornIn, cgroupFd, child }: CloneOptions, userNamespace: number, writer: Fd): never {
+function cloneFromInside({ flags, bornIn, userNamespace, cgroupFd, child }: CloneOptions, writer: Fd): never {
   const tell = (call: string, result: number): never => {
     const line = sys.utf8Encode(`${call} ${result}`)
     sys.write(writer.number, line, 0, line.length)
     return sys._exit(0)
   }
-  const entered = sys.setns(userNamespace, CLONE_NEWUSER)
+  const entered = userNamespace === undefined ? 0 : sys.setns(userNamespace, CLONE_NEWUSER)
   if (entered < 0) tell('setns', entered)
   const stepped = bornIn === undefined ? 0 : sys.setns(bornIn, CLONE_NEWPID)
   if (stepped < 0) tell('setns', stepped)
