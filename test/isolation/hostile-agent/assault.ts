@@ -92,6 +92,7 @@ export class Assault {
   static async begin(site: Site): Promise<Assault> {
     const { stack } = site.host
     if (!stack) throw new Error('the agent of a shim is replaced by its configuration: only on the private containerd')
+    await othersGone(stack)
     const victim = await Container.create(site.host, { runtimeName: controlRuntime })
     await victim.start()
     writeFileSync(`${site.directory}/victim`, victim.containerId)
@@ -275,6 +276,14 @@ export class Assault {
     const [onHost, inGuests] = [this.#onHost.size, this.#fromGuests]
     const from = `attacks: ${[...onHost > 0 ? [`${onHost} by a double on the host`] : [], ...inGuests > 0 ? [`${inGuests} from real guests`] : []].join(', ')}`
     return `${from}: every call answered, no trace on the host, largest shim ${Math.round(largest / 1024)} MiB, exit status ${statuses}`
+  }
+}
+
+/** Shims of an earlier case may be on their way out: what they still log is not of this one. */
+async function othersGone(stack: Stack): Promise<void> {
+  for (const end = Date.now() + answerLimitMs; processesNamed(stack, /containerd-shim-kata-ts-v2/).length > 0;) {
+    if (Date.now() > end) throw new Error('a shim of an earlier case is still there')
+    await new Promise(resolve => setTimeout(resolve, 50))
   }
 }
 

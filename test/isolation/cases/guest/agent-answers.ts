@@ -2,7 +2,7 @@ import { StatsContainerResponse } from '../../../../protocol/gen/agent.ts'
 import { Response } from '../../../../protocol/gen/ttrpc.ts'
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { Assault } from '../../hostile-agent/assault.ts'
-import { notForOthers } from '../../hostile-agent/no-agent.ts'
+import { notForGiven } from '../../hostile-agent/no-agent.ts'
 import { WeakHost } from '../../hostile-agent/weak-host.ts'
 
 export const attack: Attack = {
@@ -11,7 +11,7 @@ export const attack: Attack = {
   family: 'guest',
   leak: "the shim's memory, containerd's metrics",
   bound: 'guest',
-  notFor: notForOthers,
+  notFor: notForGiven,
   control: {
     weak: 'a host that decodes what ttrpc lets through',
     async run(site) {

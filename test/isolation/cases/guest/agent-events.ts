@@ -1,6 +1,6 @@
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { Assault } from '../../hostile-agent/assault.ts'
-import { notForOthers } from '../../hostile-agent/no-agent.ts'
+import { notForGiven } from '../../hostile-agent/no-agent.ts'
 import { stillWaits, WeakHost } from '../../hostile-agent/weak-host.ts'
 import { writeFileSync } from 'node:fs'
 
@@ -10,7 +10,7 @@ export const attack: Attack = {
   family: 'guest',
   leak: "containerd's and kubelet's picture of other containers, files of the host",
   bound: 'guest',
-  notFor: notForOthers,
+  notFor: notForGiven,
   control: {
     weak: 'a host that passes on what it is told',
     async run(site) {

@@ -1,6 +1,6 @@
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { Assault } from '../../hostile-agent/assault.ts'
-import { notForOthers } from '../../hostile-agent/no-agent.ts'
+import { notForGiven } from '../../hostile-agent/no-agent.ts'
 import { WeakHost } from '../../hostile-agent/weak-host.ts'
 
 export const attack: Attack = {
@@ -9,7 +9,7 @@ export const attack: Attack = {
   family: 'guest',
   leak: "the shim's memory, answers to other calls",
   bound: 'guest',
-  notFor: notForOthers,
+  notFor: notForGiven,
   control: {
     weak: 'a host that waits for as many bytes as a frame announces',
     async run(site) {

@@ -1,6 +1,6 @@
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { Assault } from '../../hostile-agent/assault.ts'
-import { notForOthers } from '../../hostile-agent/no-agent.ts'
+import { notForGiven } from '../../hostile-agent/no-agent.ts'
 import { stillWaits, WeakHost } from '../../hostile-agent/weak-host.ts'
 
 export const attack: Attack = {
@@ -9,7 +9,7 @@ export const attack: Attack = {
   family: 'guest',
   leak: "the host's log: lines of others, the terminal of whoever reads it, its disk",
   bound: 'guest',
-  notFor: notForOthers,
+  notFor: notForGiven,
   control: {
     weak: 'a host that writes a line as it comes',
     async run(site) {

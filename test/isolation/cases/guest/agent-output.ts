@@ -1,6 +1,6 @@
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { Assault } from '../../hostile-agent/assault.ts'
-import { notForOthers } from '../../hostile-agent/no-agent.ts'
+import { notForGiven } from '../../hostile-agent/no-agent.ts'
 import { stillWaits, WeakHost } from '../../hostile-agent/weak-host.ts'
 
 export const attack: Attack = {
@@ -9,7 +9,7 @@ export const attack: Attack = {
   family: 'guest',
   leak: 'whoever waits for the container: kubelet, ctr, docker',
   bound: 'guest',
-  notFor: notForOthers,
+  notFor: notForGiven,
   control: {
     weak: 'a host that reads output until it ends',
     async run(site) {

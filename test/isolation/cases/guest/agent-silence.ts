@@ -1,7 +1,7 @@
 import { json } from '../../../e2e/container.ts'
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { Assault, type Then } from '../../hostile-agent/assault.ts'
-import { notForOthers } from '../../hostile-agent/no-agent.ts'
+import { notForGiven } from '../../hostile-agent/no-agent.ts'
 import { stillWaits, WeakHost } from '../../hostile-agent/weak-host.ts'
 
 /** So long that eight requests with it are more than may wait for an agent (shim/agent-limits.ts). */
@@ -13,7 +13,7 @@ export const attack: Attack = {
   family: 'guest',
   leak: "containerd's calls hang, a pod cannot be removed, requests pile up in the shim",
   bound: 'guest',
-  notFor: notForOthers,
+  notFor: notForGiven,
   control: {
     weak: 'a host that waits for an answer and for the end that it is told',
     async run(site) {

@@ -1,7 +1,7 @@
 import type { Spec } from '../../../e2e/spec.ts'
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { Assault } from '../../hostile-agent/assault.ts'
-import { notForOthers } from '../../hostile-agent/no-agent.ts'
+import { notForGiven } from '../../hostile-agent/no-agent.ts'
 import { LoopDisk } from '../../loop-disk.ts'
 
 const giving = (disks: readonly [LoopDisk, access: string][]) => (spec: Spec): void => {
@@ -16,7 +16,7 @@ export const attack: Attack = {
   family: 'guest',
   leak: 'read-only volumes, what lies next to a volume on the host, the VMM',
   bound: 'guest',
-  notFor: notForOthers,
+  notFor: notForGiven,
   control: {
     weak: 'the same disk, given to write',
     unavailable: (host) => host.stack === undefined ? 'only on the private containerd' : undefined,

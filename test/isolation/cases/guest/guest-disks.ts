@@ -5,7 +5,7 @@ import { processesNamed } from '../../../e2e/leaks.ts'
 import { checkout } from '../../../e2e/stack.ts'
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { Assault } from '../../hostile-agent/assault.ts'
-import { notForOthers } from '../../hostile-agent/no-agent.ts'
+import { notForGiven } from '../../hostile-agent/no-agent.ts'
 import { LoopDisk } from '../../loop-disk.ts'
 
 const images = ['vmlinux', 'initrd.cpio'].map((name) => `${checkout}/build/guest/${name}`)
@@ -37,7 +37,7 @@ export const attack: Attack = {
   family: 'guest',
   leak: 'read-only volumes, the guest image that all pods boot from',
   bound: 'guest',
-  notFor: notForOthers,
+  notFor: notForGiven,
   control: {
     weak: 'the same disk, given to write',
     unavailable: (host) => host.stack === undefined ? 'only on the private containerd' : undefined,

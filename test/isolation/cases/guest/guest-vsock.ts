@@ -4,7 +4,7 @@ import type { Container } from '../../../e2e/container.ts'
 import { footprint } from '../../../e2e/leaks.ts'
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { Assault } from '../../hostile-agent/assault.ts'
-import { notForOthers } from '../../hostile-agent/no-agent.ts'
+import { notForGiven } from '../../hostile-agent/no-agent.ts'
 import type { Site } from '../../site.ts'
 
 /** What the attacker dials besides all else (guest-attacks.ts). */
@@ -25,7 +25,7 @@ export const attack: Attack = {
   family: 'guest',
   leak: 'services of the host and of other VMs, a second agent in the place of the first',
   bound: 'guest',
-  notFor: notForOthers,
+  notFor: notForGiven,
   control: {
     weak: 'a host where something listens for guests',
     unavailable: (host) => host.stack === undefined ? 'only on the private containerd' : undefined,

@@ -1,4 +1,5 @@
 import { contained, escaped, type Attack, type Verdict } from '../../attack.ts'
+import { notForGiven } from '../../hostile-agent/no-agent.ts'
 import { oursRuntime } from '../../options.ts'
 import { configureShims, logFromNow } from '../../shim-settings.ts'
 import type { Site } from '../../site.ts'
@@ -33,7 +34,7 @@ export const attack: Attack = {
   family: 'resources',
   leak: "the node's memory",
   bound: 'container',
-  notFor: (runtime) => runtime === oursRuntime ? undefined : 'has no virtiofsd: its own limit of memory counts',
+  notFor: (runtime) => runtime === oursRuntime ? notForGiven(runtime) : 'has no virtiofsd of ours: a container\'s own limit of memory counts',
   run,
-  control: { weak: 'virtiofsd without a limit', runtime: oursRuntime },
+  control: { weak: 'virtiofsd without a limit', runtime: oursRuntime, unavailable: (host) => host.stack === undefined ? 'only on the private containerd' : undefined },
 }
