@@ -15,6 +15,10 @@ describe('qemuArguments', () => {
     expect(pairs(qemuArguments(parts))).toContain('-display none')
   })
 
+  it('bounds the random numbers that a guest may ask for, and with them the memory that QEMU takes for a request', () => {
+    expect(pairs(qemuArguments(parts))).toContain('-device virtio-rng-pci,max-bytes=65536,period=100')
+  })
+
   it.each([
     ['microvm under TCG', parts, ['-machine microvm,pcie=on,memory-backend=mem,dump-guest-core=off', '-accel tcg,thread=multi', '-cpu max']],
     ['q35 under KVM', { ...parts, hypervisor: { ...parts.hypervisor, machine: 'q35' }, accelerator: { kind: 'kvm' } },

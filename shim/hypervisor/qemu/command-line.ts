@@ -57,7 +57,8 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     '-append', kernelCommandLine(parts),
     '-chardev', `socket,id=qmp,fd=${parts.qmpFd}`, '-mon', 'chardev=qmp,mode=control',
     '-chardev', `socket,id=console,fd=${parts.consoleFd}`, '-serial', 'chardev:console',
-    '-device', 'virtio-rng-pci',
+    // Bounded: the device makes room for as much as a request names, and a guest may name gigabytes. Seeding a kernel takes some hundred bytes.
+    '-device', `virtio-rng-pci,max-bytes=${randomBytesMax},period=${randomPeriodMs}`,
     // Memory that the guest frees goes back to the host.
     '-device', 'virtio-balloon-pci,free-page-reporting=on',
     ...memoryDeviceArguments(memory),
@@ -67,6 +68,9 @@ export function qemuArguments(parts: CommandLineParts): string[] {
     ...rootPortArguments(hypervisor.hotPlugSlots),
   ]
 }
+
+/** Random numbers that a guest has from the device, in a time. */
+const [randomBytesMax, randomPeriodMs] = [64 * 1024, 100]
 
 /** QEMU's emulated APIC timer runs at 1 GHz (hw/intc/apic_common.c). Our kernel takes it from its command line. */
 const tcgLapicKhz = 1_000_000

@@ -6,7 +6,7 @@ import { writeCpio } from '../../../guest-image/cpio.ts'
 import { initrdEntries } from '../../../guest-image/initrd.ts'
 import type { EventRecord } from '../../e2e/containerd/client.ts'
 import { Container, type ContainerOptions } from '../../e2e/container.ts'
-import { expectNothingLeft, processesNamed, takeInventory, type Inventory } from '../../e2e/leaks.ts'
+import { commandLine, expectNothingLeft, processesNamed, takeInventory, type Inventory } from '../../e2e/leaks.ts'
 import type { Spec } from '../../e2e/spec.ts'
 import { checkout, type Stack } from '../../e2e/stack.ts'
 import { contained, controlRuntime, escaped, type Verdict } from '../attack.ts'
@@ -92,9 +92,11 @@ export class Assault {
   static async begin(site: Site): Promise<Assault> {
     const { stack } = site.host
     if (!stack) throw new Error('the agent of a shim is replaced by its configuration: only on the private containerd')
-    await othersGone(stack)
+    await until(() => processesNamed(stack, /containerd-shim-kata-ts-v2/).length === 0, 'a shim of an earlier case is still there')
     const victim = await Container.create(site.host, { runtimeName: controlRuntime })
-    await victim.start()
+    const pid = await victim.start()
+    // Until its execve it is called otherwise, and the inventory goes by names.
+    await until(() => commandLine(pid).startsWith('sleep'), `the neighbour is ${commandLine(pid)}`)
     writeFileSync(`${site.directory}/victim`, victim.containerId)
     const record = await stack.client.recordEvents()
     onTestFinished(() => record.close())
@@ -279,10 +281,10 @@ export class Assault {
   }
 }
 
-/** Shims of an earlier case may be on their way out: what they still log is not of this one. */
-async function othersGone(stack: Stack): Promise<void> {
-  for (const end = Date.now() + answerLimitMs; processesNamed(stack, /containerd-shim-kata-ts-v2/).length > 0;) {
-    if (Date.now() > end) throw new Error('a shim of an earlier case is still there')
+/** Waits for what other processes are on their way to. */
+async function until(condition: () => boolean, otherwise: string): Promise<void> {
+  for (const end = Date.now() + answerLimitMs; !condition();) {
+    if (Date.now() > end) throw new Error(otherwise)
     await new Promise(resolve => setTimeout(resolve, 50))
   }
 }

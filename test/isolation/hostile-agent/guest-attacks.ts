@@ -102,5 +102,10 @@ export const guestAttacks = (controlPort: number, driver: Fd): Record<string, Be
     // Its disks have no driver any more that could let go of them: the shim would wait for that.
     SignalProcess: () => powerOff('killed'),
   } },
+  // Its vsock goes, and the guest is not to end with it.
+  'device-queues': { at: { StatsContainer: agent => {
+    agent.hasHungUp = true
+    void drive(driver, 'others', seed, chains)
+  } } },
   'share-queues': { at: { StatsContainer: agent => { void drive(driver, 'share', seed, chains).then(told => log(agent, `attacked: ${told}`)) } } },
 })

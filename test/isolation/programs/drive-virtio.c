@@ -5,8 +5,9 @@
  *   drive-virtio disks SEED COUNT   every virtio-blk device: writes, discards, zeroes, sectors beyond the end, then COUNT malformed
  *                                   chains; looks in what it reads beyond the end for the word that the disk begins with
  *   drive-virtio share SEED COUNT   the virtio-fs device: COUNT malformed chains, until it answers no more
+ *   drive-virtio others SEED COUNT  each other virtio device, the vsock and the balloon last: COUNT malformed chains in all its queues
  *
- * One line on stdout says what came of it.
+ * One line on stdout says what came of it; of `others`, which takes the guest's way to tell it away, on the console.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +23,7 @@
 #include <unistd.h>
 #include "virtqueue.h"
 
-enum { BLOCK = 0x1042, SHARE = 0x105a, COMMAND = 4, MEMORY_AND_MASTER = 6, SOUND_LIMIT_MS = 1500, MALFORMED_LIMIT_MS = 40, DEVICES_MAX = 8 };
+enum { BLOCK = 0x1042, BALLOON = 0x1045, VSOCK = 0x1053, SHARE = 0x105a, COMMAND = 4, MEMORY_AND_MASTER = 6, SOUND_LIMIT_MS = 1500, MALFORMED_LIMIT_MS = 40, DEVICES_MAX = 8 };
 #define HUGE (2ul << 20)
 
 static void die(const char *what) { printf("%s: %s\n", what, strerror(errno)); exit(1); }
@@ -237,24 +238,70 @@ static void attackShare(struct device *device, struct memory memory, uint64_t se
   }
 }
 
+/* --- any device ---------------------------------------------------------------------------------------------------- */
+
+/* A device that can speak the protocol's older version as well has a number of its own (virtio 1.1, 4.1.2.1): its subsystem tells the kind. */
+static unsigned modernId(const struct device *device) {
+  unsigned id = numberIn(device, "device");
+  return id >= 0x1040 ? id : 0x1040 + numberIn(device, "subsystem_device");
+}
+
+static void attackAny(struct device *device, struct memory memory, uint64_t seed, long count) {
+  enum { QUEUES_MAX = 4, VSOCK_HEADER = 44 };
+  int queues = device->common->num_queues < QUEUES_MAX ? device->common->num_queues : QUEUES_MAX;
+  long used = 0;
+  seedChance(seed);
+  begin(device, memory, queues, 0);
+  for (long made = 0; made < count; made++) {
+    for (int byte = 0; byte < 256; byte++) memory.here[REQUEST_AT + byte] = below(2) ? chance() : 0;
+    int queue = below(queues);
+    uint32_t length = 1 + below(256), header = 1 + below(64), room = below(8192);
+    struct chain chain = malformedChain(memory, queue, length, header, room);
+    /* Sound ones between: they show that the queue is served at all. A packet of vsock's is its header, which asks for nothing, and no answer. */
+    if (below(4) == 0) {
+      int isVsock = modernId(device) == VSOCK;
+      chain = soundChain(memory, queue, isVsock ? VSOCK_HEADER : length, header, room);
+      if (isVsock) memset(memory.here + REQUEST_AT, 0, VSOCK_HEADER), descriptorsOf(memory, queue)->flags = 0;
+    }
+    used += hand(device, memory, queue, chain, MALFORMED_LIMIT_MS / 3);
+    /* What was pushed out of step, or is broken, begins anew. */
+    if (device->common->device_status & 0x40 || made % 4 == 3) resets++, begin(device, memory, queues, 0);
+  }
+  int console = open("/dev/console", O_WRONLY | O_NOCTTY);
+  if (console >= 0) dprintf(console, "attacked %x: %d queues, %ld of %ld chains used\n", modernId(device), queues, used, count);
+  close(console);
+}
+
+/* Whether it is one of those that are asked for, and its turn. */
+static int turnOf(const char *which, unsigned id) {
+  if (!strcmp(which, "disks")) return id == BLOCK;
+  if (!strcmp(which, "share")) return id == SHARE;
+  return id == BLOCK || id == SHARE ? 0 : id == BALLOON ? 3 : id == VSOCK ? 2 : 1;
+}
+
 int main(int argc, char **argv) {
   if (argc < 4) return 2;
-  int disks = !strcmp(argv[1], "disks");
+  uint64_t seed = strtoull(argv[2], NULL, 10);
+  long chains = atol(argv[3]);
   struct memory memory = claimMemory();
   struct device found[DEVICES_MAX];
   int count = 0;
-  DIR *devices = opendir("/sys/bus/pci/devices");
-  for (struct dirent *entry; devices && count < DEVICES_MAX && (entry = readdir(devices));) {
-    struct device *device = found + count;
-    *device = (struct device){ .config = -1 };
-    snprintf(device->name, sizeof device->name, "%s", entry->d_name);
-    if (numberIn(device, "vendor") == 0x1af4 && numberIn(device, "device") == (disks ? BLOCK : SHARE)) count++;
+  for (int turn = 1; turn <= 3; turn++) {
+    DIR *devices = opendir("/sys/bus/pci/devices");
+    for (struct dirent *entry; devices && count < DEVICES_MAX && (entry = readdir(devices));) {
+      struct device *device = found + count;
+      *device = (struct device){ .config = -1 };
+      snprintf(device->name, sizeof device->name, "%s", entry->d_name);
+      if (numberIn(device, "vendor") == 0x1af4 && turnOf(argv[1], modernId(device)) == turn) count++;
+    }
+    closedir(devices);
   }
   if (count == 0) { printf("no such device"); return 1; }
   for (int each = 0; each < count; each++) {
     take(found + each);
-    if (disks) attackDisk(found + each, memory, strtoull(argv[2], NULL, 10), atol(argv[3]));
-    else attackShare(found + each, memory, strtoull(argv[2], NULL, 10), atol(argv[3]));
+    if (!strcmp(argv[1], "disks")) attackDisk(found + each, memory, seed, chains);
+    else if (!strcmp(argv[1], "share")) attackShare(found + each, memory, seed, chains);
+    else attackAny(found + each, memory, seed, chains);
   }
   printf("\n");
   return 0;

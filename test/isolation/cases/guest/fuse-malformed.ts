@@ -3,14 +3,16 @@ import { closeSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { contained, escaped, type Attack } from '../../attack.ts'
 import { Assault } from '../../hostile-agent/assault.ts'
 import { notForOthers } from '../../hostile-agent/no-agent.ts'
+import { withLong } from '../../options.ts'
 import { fuzzGuarded, fuzzNaive, type Fuzzed, type Malformed } from '../../raw-fuse/fuzz.ts'
 import { prepare } from '../../raw-fuse/site.ts'
 import type { Site } from '../../site.ts'
 
+const many = withLong() ? 5 : 1
 /** Seeds of rounds. Most end with the daemon: it takes a wrong chain, or a request that it had not thought of, for its own mistake. */
 const rounds: readonly { malformed: Malformed; seeds: readonly number[]; count: number }[] = [
-  { malformed: 'messages', seeds: Array.from({ length: 20 }, (_, at) => at + 1), count: 4000 },
-  { malformed: 'chains', seeds: Array.from({ length: 30 }, (_, at) => 100 + at), count: 200 },
+  { malformed: 'messages', seeds: Array.from({ length: 20 * many }, (_, at) => at + 1), count: 4000 },
+  { malformed: 'chains', seeds: Array.from({ length: 30 * many }, (_, at) => 1000 + at), count: 200 },
 ]
 
 /** Enough of a file to see a change; a weak server makes sparse ones of any size. */
