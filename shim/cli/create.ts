@@ -6,10 +6,10 @@ import { parseSpec } from '../../protocol/oci/parse.ts'
 import { type Options, parseOptions, words } from './arguments.ts'
 import type { Context } from './context.ts'
 import { writePidFile } from './pid-file.ts'
-import { ownIo, passedDescriptors, sendTerminal } from './stdio.ts'
+import { ownIo, passedDescriptors, sendPidfd, sendTerminal } from './stdio.ts'
 
 export const createOptions = {
-  'bundle': 'text', 'console-socket': 'text', 'pid-file': 'text', 'no-pivot': 'flag', 'no-new-keyring': 'flag', 'preserve-fds': 'text',
+  'bundle': 'text', 'console-socket': 'text', 'pid-file': 'text', 'no-pivot': 'flag', 'no-new-keyring': 'flag', 'preserve-fds': 'text', 'pidfd-socket': 'text',
 } as const
 
 export interface CreateRequest {
@@ -18,6 +18,7 @@ export interface CreateRequest {
   consoleSocket?: string | undefined
   pidFile?: string | undefined
   preserveFds?: string | undefined
+  pidfdSocket?: string | undefined
   noPivot?: boolean
   noNewKeyring?: boolean
   /** Whether the caller's terminal is left to others. */
@@ -27,7 +28,7 @@ export interface CreateRequest {
 /** The part of a request that create and run have in common. */
 export function createRequest(id: string, options: Options<typeof createOptions>): Omit<CreateRequest, 'detach'> {
   return {
-    id, bundle: options.bundle, consoleSocket: options['console-socket'], pidFile: options['pid-file'], preserveFds: options['preserve-fds'],
+    id, bundle: options.bundle, consoleSocket: options['console-socket'], pidFile: options['pid-file'], preserveFds: options['preserve-fds'], pidfdSocket: options['pidfd-socket'],
     noPivot: options['no-pivot'], noNewKeyring: options['no-new-keyring'],
   }
 }
@@ -59,6 +60,7 @@ export async function createStored(request: CreateRequest, context: Context): Pr
       const { pid, startTime } = container.init
       store.save({ id, bundle, pid, startTime, cgroupPath, scope: cgroup?.place, rootMount: container.rootMount, created: new Date().toISOString() }, config)
       sendTerminal(container.init, request.consoleSocket)
+      sendPidfd(container.init, request.pidfdSocket)
       if (request.pidFile !== undefined) writePidFile(request.pidFile, pid)
       return container
     } catch (error) {

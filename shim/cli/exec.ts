@@ -7,11 +7,11 @@ import type { Context } from './context.ts'
 import { ExitFault } from './exit-fault.ts'
 import { Foreground } from './foreground.ts'
 import { writePidFile } from './pid-file.ts'
-import { ownIo, passedDescriptors, sendTerminal } from './stdio.ts'
+import { ownIo, passedDescriptors, sendPidfd, sendTerminal } from './stdio.ts'
 
 const execOptions = {
   'process': 'text', 'detach': 'flag', 'pid-file': 'text', 'console-socket': 'text', 'tty': 'flag', 'cwd': 'text', 'env': 'list', 'user': 'text',
-  'additional-gids': 'list', 'cap': 'list', 'no-new-privs': 'flag', 'preserve-fds': 'text', 'ignore-paused': 'flag', 'apparmor': 'text', 'process-label': 'text', 'cgroup': 'list',
+  'additional-gids': 'list', 'cap': 'list', 'no-new-privs': 'flag', 'preserve-fds': 'text', 'ignore-paused': 'flag', 'apparmor': 'text', 'process-label': 'text', 'cgroup': 'list', 'pidfd-socket': 'text',
 } as const
 
 /** `exec [--process FILE | options] ID [CMD ARG…]`: one more process; without --detach it is waited for. */
@@ -29,12 +29,19 @@ export async function exec(args: readonly string[], { store, warn }: Context): P
     const foreground = options.detach ? undefined : new Foreground()
     const started = await container.exec(process, io, { pass: passedDescriptors(options['preserve-fds']), evenPaused: options['ignore-paused'], cgroups: options.cgroup })
     sendTerminal(started, options['console-socket'])
+    sendPidfd(started, options['pidfd-socket'])
     if (options['pid-file'] !== undefined) writePidFile(options['pid-file'], started.pid)
     return foreground ? await foreground.standFor(started) : 0
   } catch (error) {
     // The statuses up to 254 are the program's.
     throw new ExitFault(`exec failed: ${story(error)}`, 255)
   }
+}
+
+/** Numbers only: names are the image's, which the runtime does not look into. */
+function idOf(what: 'uid' | 'gid', text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new Fault(`parsing ${text} as int for ${what} failed`, { fix: 'users and groups are given by number' })
+  return Number(text)
 }
 
 interface Written {
@@ -53,6 +60,7 @@ interface Written {
 function asWritten(base: Process | undefined, args: string[], written: Written): Process {
   if (!base) throw new Fault('config.json has no process to take the settings of')
   if (args.length === 0) throw new Fault('exec needs a command, or --process FILE')
+  if (written.cwd !== undefined && !written.cwd.startsWith('/')) throw new Fault('Cwd must be an absolute path', { fix: `--cwd ${written.cwd} is none` })
   const [uid, gid] = (written.user ?? '').split(':')
   const sets = base.capabilities ?? {}
   const withCaps = (set: string[] | undefined) => [...new Set([...set ?? [], ...written.cap])]
@@ -67,9 +75,9 @@ function asWritten(base: Process | undefined, args: string[], written: Written):
     noNewPrivileges: written['no-new-privs'] || (base.noNewPrivileges ?? false),
     user: {
       ...base.user,
-      ...(uid ? { uid: Number(uid) } : {}),
-      ...(gid ? { gid: Number(gid) } : {}),
-      ...(written['additional-gids'].length > 0 ? { additionalGids: written['additional-gids'].map(Number) } : {}),
+      ...(uid ? { uid: idOf('uid', uid) } : {}),
+      ...(gid ? { gid: idOf('gid', gid) } : {}),
+      ...(written['additional-gids'].length > 0 ? { additionalGids: written['additional-gids'].map(gid => idOf('gid', gid)) } : {}),
     },
     capabilities: written.cap.length === 0 ? sets : {
       bounding: withCaps(sets.bounding), effective: withCaps(sets.effective), permitted: withCaps(sets.permitted), inheritable: withCaps(sets.inheritable), ambient: sets.ambient ?? [],

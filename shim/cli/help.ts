@@ -15,7 +15,8 @@ const create = `   --bundle value, -b value  path of the bundle (default: the cu
    --pid-file value          file to write the process id to
    --no-pivot                move the root in place of pivot_root, for a root on a ramdisk
    --no-new-keyring          keep the caller's session keyring
-   --preserve-fds value      pass N more descriptors (stdio + $LISTEN_FDS + N in total) (default: 0)`
+   --preserve-fds value      pass N more descriptors (stdio + $LISTEN_FDS + N in total) (default: 0)
+   --pidfd-socket value      AF_UNIX socket that receives a pidfd of the process`
 
 interface Help {
   what: string
@@ -50,6 +51,7 @@ export const helpOf: Readonly<Record<string, Help>> = {
    --no-new-privs                    set no_new_privs
    --cap value, -c value             one more capability
    --preserve-fds value              pass N more descriptors (default: 0)
+   --pidfd-socket value              AF_UNIX socket that receives a pidfd of the process
    --cgroup value                    a cgroup below the container's: [<controller>:]<path>
    --ignore-paused                   also in a paused container`,
   },
@@ -64,9 +66,9 @@ export const helpOf: Readonly<Record<string, Help>> = {
     what: 'change resource limits', usage: '[options] <container-id>',
     options: `   --resources value, -r value  file with the resources to change, or '-' for stdin; then all other options are ignored
    --blkio-weight value         10 to 1000
-   --cpu-period, --cpu-quota, --cpu-share, --cpu-rt-period, --cpu-rt-runtime value
+   --cpu-period, --cpu-quota, --cpu-share, --cpu-rt-period, --cpu-rt-runtime, --cpu-burst, --cpu-idle value
    --cpuset-cpus, --cpuset-mems value
-   --memory, --memory-reservation, --memory-swap value   bytes
+   --memory, --memory-reservation, --memory-swap value   bytes, or as in 64M
    --pids-limit value`,
   },
   features: { what: 'print what this runtime can do', usage: '' },

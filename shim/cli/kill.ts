@@ -8,7 +8,8 @@ export async function kill(args: readonly string[], { store, warn }: Context): P
   const { options, rest } = parseOptions(args, { all: 'flag' }, { a: 'all' })
   const [id, name, ...more] = rest
   if (id === undefined || more.length > 0) throw new Fault('kata-ts: "kill" requires 1 or 2 arguments', { fix: 'kill takes <id> [<signal>]' })
-  const signal = name === undefined ? SIGTERM : signalNumber(name)
+  // 0 is no signal: it asks whether one could be sent (kill(2)).
+  const signal = name === undefined ? SIGTERM : name === '0' ? 0 : signalNumber(name)
   if (signal === undefined) throw new Fault(`unknown signal ${JSON.stringify(name)}`)
   const container = store.load(id, warn)
   // Processes may outlive init when the container has no pid namespace of its own.

@@ -1,13 +1,14 @@
 import { Fault } from '../../native/ts/fault.ts'
 import { ociVersion } from '../../protocol/oci/state.ts'
-import { parseOptions } from './arguments.ts'
+import { parseOptions, words } from './arguments.ts'
 import type { Context } from './context.ts'
 import { ownerOf } from './state.ts'
 import { table } from './table.ts'
 
 /** `list [--format json] [--quiet]`: the containers of this root. */
 export async function list(args: readonly string[], { store, warn, print }: Context): Promise<number> {
-  const { options } = parseOptions(args, { format: 'text', quiet: 'flag' }, { f: 'format', q: 'quiet' })
+  const { options, rest } = parseOptions(args, { format: 'text', quiet: 'flag' }, { f: 'format', q: 'quiet' })
+  words(rest, 'list')
   const format = options.format ?? 'table'
   if (options.quiet) {
     for (const id of store.ids()) print(id)

@@ -24,9 +24,19 @@ export function sendTerminal(process: ContainerProcess, consoleSocket: string | 
   const taken = process.takeTerminal()
   if (!taken) return
   using master = taken
-  using socket = new Fd(check('socket', consoleSocket, sys.socket(AF_UNIX, SOCK_STREAM, 0)), consoleSocket)
-  check('connect', consoleSocket, sys.connectUnix(socket.number, consoleSocket))
-  check('sendmsg', consoleSocket, sys.sendFds(socket.number, sys.utf8Encode('/dev/ptmx'), [master.number]))
+  sendDescriptor(consoleSocket, '/dev/ptmx', master)
+}
+
+/** Hands a pidfd of the process to whoever listens on the socket, as `pidfd` with the descriptor attached (runc 1.2). */
+export function sendPidfd(process: ContainerProcess, pidfdSocket: string | undefined): void {
+  if (pidfdSocket) sendDescriptor(pidfdSocket, 'pidfd', process.pidfd)
+}
+
+/** `descriptor`: borrowed. */
+function sendDescriptor(path: string, name: string, descriptor: Fd): void {
+  using socket = new Fd(check('socket', path, sys.socket(AF_UNIX, SOCK_STREAM, 0)), path)
+  check('connect', path, sys.connectUnix(socket.number, path))
+  check('sendmsg', path, sys.sendFds(socket.number, sys.utf8Encode(name), [descriptor.number]))
 }
 
 /** Descriptors that `--preserve-fds` and socket activation (sd_listen_fds(3)) pass on: 3 and up. */

@@ -4,11 +4,12 @@ import type { LinuxResources } from '../../protocol/oci/resources.ts'
 import { parseResources } from '../../protocol/oci/parse.ts'
 import { type Options, parseOptions, words } from './arguments.ts'
 import type { Context } from './context.ts'
+import { bytesOf } from './bytes.ts'
 import { readStdin } from './stdin.ts'
 
 const updateOptions = {
   'resources': 'text', 'blkio-weight': 'text', 'cpu-period': 'text', 'cpu-quota': 'text', 'cpu-share': 'text', 'cpu-rt-period': 'text', 'cpu-rt-runtime': 'text',
-  'cpuset-cpus': 'text', 'cpuset-mems': 'text', 'kernel-memory': 'text', 'kernel-memory-tcp': 'text', 'memory': 'text', 'memory-reservation': 'text', 'memory-swap': 'text',
+  'cpu-burst': 'text', 'cpu-idle': 'text', 'cpuset-cpus': 'text', 'cpuset-mems': 'text', 'kernel-memory': 'text', 'kernel-memory-tcp': 'text', 'memory': 'text', 'memory-reservation': 'text', 'memory-swap': 'text',
   'pids-limit': 'text', 'l3-cache-schema': 'text', 'mem-bw-schema': 'text',
 } as const
 
@@ -30,10 +31,16 @@ export function written(options: Options<typeof updateOptions>): LinuxResources 
     return Number(text)
   }
   const cpu = {
-    shares: number('cpu-share'), quota: number('cpu-quota'), period: number('cpu-period'), realtimeRuntime: number('cpu-rt-runtime'), realtimePeriod: number('cpu-rt-period'),
+    shares: number('cpu-share'), quota: number('cpu-quota'), period: number('cpu-period'), realtimeRuntime: number('cpu-rt-runtime'), realtimePeriod: number('cpu-rt-period'), burst: number('cpu-burst'), idle: number('cpu-idle'),
     cpus: options['cpuset-cpus'], mems: options['cpuset-mems'],
   }
-  const memory = { limit: number('memory'), reservation: number('memory-reservation'), swap: number('memory-swap'), kernel: number('kernel-memory'), kernelTCP: number('kernel-memory-tcp') }
+  const size = (name: keyof typeof updateOptions) => {
+    const text = options[name]
+    const bytes = text === undefined || text === '' ? undefined : bytesOf(text)
+    if (text && bytes === undefined) throw new Fault(`invalid value ${JSON.stringify(text)} for --${name}`, { fix: 'it is a number of bytes, as in 67108864, 64M or 1g' })
+    return bytes
+  }
+  const memory = { limit: size('memory'), reservation: size('memory-reservation'), swap: size('memory-swap'), kernel: size('kernel-memory'), kernelTCP: size('kernel-memory-tcp') }
   const weight = number('blkio-weight')
   const pids = number('pids-limit')
   const asked = { ...some('cpu', cpu), ...some('memory', memory), ...(weight === undefined ? {} : { blockIO: { weight } }), ...(pids === undefined ? {} : { pids: { limit: pids } }) }

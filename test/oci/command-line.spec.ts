@@ -8,6 +8,7 @@ import type { Spec } from '../../protocol/oci/spec.ts'
 import { Bundle, until } from './bundle.ts'
 import { conformance, invoke, runtimes, type Runtime } from './runtimes.ts'
 
+const top = new URL('../..', import.meta.url).pathname
 const isV1 = existsSync('/sys/fs/cgroup/memory/tasks')
 const other = { crun: 'has a command line of its own' }
 
@@ -272,6 +273,8 @@ conformance('command line', test => {
       read('cpu', 'cpu.cfs_period_us'), read('cpu', 'cpu.cfs_quota_us'), read('cpu', 'cpu.shares'), read('cpuset', 'cpuset.cpus'), read('memory', 'memory.limit_in_bytes'), read('memory', 'memory.memsw.limit_in_bytes'),
       read('memory', 'memory.soft_limit_in_bytes'), read('pids', 'pids.max'),
     ]).toEqual(['50000', '25000', '333', '0', `${128 * 2 ** 20}`, `${256 * 2 ** 20}`, `${32 * 2 ** 20}`, '44'])
+    expect(bundle.invoke(['update', '--memory', '100M', '--memory-swap', '1g', '--memory-reservation', '65536k', bundle.id]).status).toBe(0)
+    expect([read('memory', 'memory.limit_in_bytes'), read('memory', 'memory.memsw.limit_in_bytes'), read('memory', 'memory.soft_limit_in_bytes')]).toEqual([`${100 * 2 ** 20}`, `${2 ** 30}`, `${64 * 2 ** 20}`])
     expect(bundle.invoke(['update', '-r', '-', bundle.id], '{"pids":{"limit":45}}').status).toBe(0)
     expect(read('pids', 'pids.max')).toBe('45')
     expect(bundle.invoke(['update', '--memory', 'many', bundle.id]).status).toBe(1)
@@ -283,6 +286,59 @@ conformance('command line', test => {
     await until('children', () => (JSON.parse(bundle.invoke(['ps', '-f', 'json', bundle.id]).stdout) as number[]).length === 3)
     expect(bundle.invoke(['kill', '--all', bundle.id, 'KILL']).status).toBe(0)
     await until('stopped', () => bundle.status === 'stopped')
+  }, { except: other })
+
+  test('--pidfd-socket is given a pidfd of the process', async runtime => {
+    const receiver = join(tmpdir(), `kata-ts-oci-pidfd-${process.pid}`)
+    execFileSync(join(top, 'hack/build-bin'), ['--bundle', join(top, 'test/oci/receive-pidfd.ts'), '-o', receiver], { stdio: 'ignore' })
+    try {
+      await using bundle = new Bundle(runtime, ['sleep', '100'])
+      const given = async (pidOf: (socket: string) => number) => {
+        const socket = join(bundle.directory, `pidfd-${Math.random()}`)
+        const child = spawn(receiver, [socket], { stdio: ['ignore', 'pipe', 'inherit'] })
+        let said = ''
+        child.stdout.on('data', (chunk: Buffer) => { said += chunk.toString() })
+        const ended = new Promise(resolve => child.on('close', resolve))
+        await until('receiver listens', () => existsSync(socket))
+        const pid = pidOf(socket)
+        await ended
+        expect(said).toBe(`pidfd ${pid}\n`)
+      }
+      await given(socket => {
+        bundle.up(['--pidfd-socket', socket])
+        return bundle.pid
+      })
+      await given(socket => {
+        const file = join(bundle.directory, 'exec-pid')
+        // Not by pipes, which the process would hold open.
+        const [program, args] = commandOf(runtime, bundle.stateRoot, 'exec', '--detach', '--pid-file', file, '--pidfd-socket', socket, bundle.id, 'sleep', '50')
+        execFileSync(program, args, { stdio: 'ignore' })
+        return Number(readFileSync(file, 'utf8'))
+      })
+    } finally {
+      for (const path of [receiver, `${receiver}.maps`, `${receiver}.map`]) rmSync(path, { recursive: true, force: true })
+    }
+  }, { alone: 'runc 1.2 has it, Debian has 1.1' })
+
+  test('exec takes users and groups by number, and a working directory from the root', async runtime => {
+    await using bundle = new Bundle(runtime, ['sleep', '100'])
+    bundle.up()
+    expect(bundle.exec(['id', '-u'], ['--user', '5:6']).stdout).toBe('5\n')
+    expect(bundle.exec(['id'], ['--user', '5:6', '-g', '7', '-g', '8']).stdout).toBe('uid=5 gid=6 groups=7,8\n')
+    for (const [options, says] of [[['--user', 'abc'], /parsing abc as int for uid failed/], [['--user', '1:x'], /parsing x as int for gid failed/], [['--cwd', 'bin'], /Cwd must be an absolute path/]] as const) {
+      expect(bundle.exec(['id'], [...options])).toMatchObject({ status: 255, stderr: expect.stringMatching(says) as string })
+    }
+    expect(bundle.exec(['id'], ['-g', 'abc']).status).not.toBe(0)
+  }, { except: other })
+
+  test('kill 0 asks whether there is a process, and list takes no words', async runtime => {
+    await using bundle = new Bundle(runtime, ['sleep', '100'])
+    bundle.up()
+    expect(bundle.invoke(['kill', bundle.id, '0']).status).toBe(0)
+    bundle.invoke(['kill', bundle.id, 'KILL'])
+    await until('stopped', () => bundle.status === 'stopped')
+    expect(bundle.invoke(['kill', bundle.id, '0']).status).not.toBe(0)
+    expect(bundle.invoke(['list', 'word']).status).not.toBe(0)
   }, { except: other })
 
   test('a terminal needs a place, and a place needs a terminal', async runtime => {
