@@ -119,21 +119,21 @@ export class Assault {
 
   /**
    * The same attacks by PID 1 of real VMs, so that what is attacked is QEMU, the vsock daemon and the shim together. Each name (an
-   * attack, or a pack of them: packs.ts) has a guest of its own.
+   * attack, or a pack of them: packs.ts) has a guest of its own; `change` changes what it is given.
    */
-  async runInGuests(names: readonly string[], more: Readonly<Record<string, Then>> = {}): Promise<void> {
+  async runInGuests(names: readonly string[], more: Readonly<Record<string, Then>> = {}, change: (spec: Spec) => void = () => {}): Promise<void> {
     const forget = configureShims(this.stack, `${this.#guest()}[agent]\n${guestDeadlines}\n`)
     const left = [...names]
     const work = async (): Promise<void> => {
-      for (let name = left.shift(); name !== undefined; name = left.shift()) await this.#inGuest(name, more[name])
+      for (let name = left.shift(); name !== undefined; name = left.shift()) await this.#inGuest(name, change, more[name])
     }
     await Promise.all(Array.from({ length: guestsAtOnce }, work))
     forget()
   }
 
-  async #inGuest(name: string, then?: Then): Promise<void> {
+  async #inGuest(name: string, change: (spec: Spec) => void, then?: Then): Promise<void> {
     const attacks = attacksOf(name)
-    const made = await this.#createTask({ spec: spec => this.#instruct(spec, name) })
+    const made = await this.#createTask({ spec: spec => { change(spec); this.#instruct(spec, name) } })
     await this.#finish(name, made, async (container, refusals) => {
       // The first was asked for as everybody's figures are.
       for (const _attack of attacks.slice(1)) await this.#noting(refusals, this.#metrics(container.containerId))
