@@ -4,7 +4,7 @@ const globals = `GLOBAL OPTIONS:
    --debug             enable debug logging
    --log value         append the log to this file (default: stderr)
    --log-format value  'text' or 'json' (default: text)
-   --root value        directory of the containers' state (default: /run/kata-ts/oci, as another user than root $XDG_RUNTIME_DIR/kata-ts)
+   --root value        directory of the containers' state (default: /run/kata-ts/oci, for another user than root $XDG_RUNTIME_DIR/kata-ts)
    --rootless value    ignore cgroup permission errors: 'true', 'false' or 'auto' (default: auto)
    --systemd-cgroup    have systemd make the cgroups; linux.cgroupsPath is then slice:prefix:name
    --version, -v       print the version

@@ -14,13 +14,25 @@ export function isRootless(option = 'auto'): boolean {
 }
 
 /** The initial user namespace maps all ids onto themselves (user_namespaces(7)). */
-export function inUserNamespace(): boolean {
+function inUserNamespace(): boolean {
   const map = readTextIfPresent('/proc/self/uid_map')
   return map !== undefined && map.trim().replace(/\s+/g, ' ') !== '0 0 4294967295'
 }
 
+export function environment(name: string): string | undefined {
+  return sys.environ().find(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1)
+}
+
+/**
+ * Whether we work for a user and not for the system, as runc decides it: the root of a user namespace may be a user of the host
+ * (podman without root, which tells us no USER) or of a whole system in a container.
+ */
+export function worksForUser(): boolean {
+  return sys.geteuid() !== 0 || (Boolean(environment('XDG_RUNTIME_DIR')) && environment('USER') !== 'root' && inUserNamespace())
+}
+
 /** Where containers' state is kept when --root does not say. */
 export function defaultRoot(): string {
-  const runtimeDirectory = sys.environ().find(entry => entry.startsWith('XDG_RUNTIME_DIR='))?.slice('XDG_RUNTIME_DIR='.length)
-  return sys.geteuid() !== 0 && runtimeDirectory ? `${runtimeDirectory}/kata-ts` : '/run/kata-ts/oci'
+  const runtimeDirectory = environment('XDG_RUNTIME_DIR')
+  return runtimeDirectory && worksForUser() ? `${runtimeDirectory}/kata-ts` : '/run/kata-ts/oci'
 }

@@ -2,24 +2,14 @@ import * as sys from 'native:sys'
 import { E, isErrno } from '../../../native/ts/errno.ts'
 import { Fault, story } from '../../../native/ts/fault.ts'
 import { readTextIfPresent } from '../../../native/ts/file.ts'
-import { inUserNamespace } from '../rootless.ts'
+import { environment, worksForUser } from '../rootless.ts'
 import { Bus } from './bus.ts'
-
-const variable = (name: string) => sys.environ().find(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1)
-
-/**
- * Whether the systemd of the user is asked and not that of the system. The root of a user namespace is asked who it is: a
- * whole system in a container is root by name, too, while podman of a user keeps the user's.
- */
-export function usesOwnSystemd(): boolean {
-  return sys.geteuid() !== 0 || (inUserNamespace() && !['', 'root'].includes(variable('USER') ?? ''))
-}
 
 /** systemd's own sockets come first: they need no broker, and every signal of systemd's comes without being asked for. */
 function sockets(own: boolean): { path: string; broker: boolean }[] {
   if (!own) return [{ path: '/run/systemd/private', broker: false }, { path: '/run/dbus/system_bus_socket', broker: true }]
-  const directory = variable('XDG_RUNTIME_DIR') ?? `/run/user/${hostUid()}`
-  const session = /(?:^|;)unix:path=([^,;]+)/.exec(variable('DBUS_SESSION_BUS_ADDRESS') ?? '')?.[1] ?? `${directory}/bus`
+  const directory = environment('XDG_RUNTIME_DIR') ?? `/run/user/${hostUid()}`
+  const session = /(?:^|;)unix:path=([^,;]+)/.exec(environment('DBUS_SESSION_BUS_ADDRESS') ?? '')?.[1] ?? `${directory}/bus`
   return [{ path: `${directory}/systemd/private`, broker: false }, { path: session, broker: true }]
 }
 
@@ -35,7 +25,7 @@ export function hostUid(map = readTextIfPresent('/proc/self/uid_map') ?? ''): nu
 
 /** A conversation with the systemd that makes our scopes; the caller owns it. Rejects with Fault when there is none. */
 export async function connectToSystemd(): Promise<Bus> {
-  const own = usesOwnSystemd()
+  const own = worksForUser()
   const failures: string[] = []
   for (const { path, broker } of sockets(own)) {
     try {

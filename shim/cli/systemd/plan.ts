@@ -2,7 +2,7 @@ import { cgroupMounts } from '../../../native/ts/cgroup-mounts.ts'
 import { Fault } from '../../../native/ts/fault.ts'
 import { readText } from '../../../native/ts/file.ts'
 import type { Spec } from '../../../protocol/oci/spec.ts'
-import { usesOwnSystemd } from './address.ts'
+import { worksForUser } from '../rootless.ts'
 import { annotatedProperties } from './annotated-properties.ts'
 import { SystemdCgroup } from './cgroup.ts'
 import { deviceProperties } from './device-properties.ts'
@@ -12,7 +12,7 @@ import { type Property, Units } from './units.ts'
 
 /** The scope that `linux.cgroupsPath` names, with nothing made yet. Rejects with Fault when no systemd answers. */
 export async function planScope(spec: Spec, id: string): Promise<SystemdCgroup> {
-  const own = usesOwnSystemd()
+  const own = worksForUser()
   const version = cgroupMounts(readText('/proc/self/mountinfo')).v1.length > 0 ? 'v1' : 'v2'
   if (own && version === 'v1') throw new Fault('--systemd-cgroup: systemd gives users no cgroups of version 1', { fix: 'use the cgroupfs driver (podman: --cgroup-manager cgroupfs)' })
   const scope = parseScope(spec.linux?.cgroupsPath, id, own ? 'user.slice' : 'system.slice')
