@@ -26,7 +26,10 @@ for directory in /sys/fs/cgroup /sys/fs/cgroup/*; do
 done
 exec unshare --mount --pid --cgroup --uts --ipc --net --fork --kill-child sh -ec "$2" sh "$3" "$4"`
 
-/** Mounts what systemd looks for, with a target that wants nothing. The host's files stay: only /run and the cgroups are new. */
+/**
+ * Mounts what systemd looks for, with a target that wants nothing. The host's files stay: only /run and the cgroups are new. So
+ * systemd must not know the host's units, of which any service would pull in those of a boot: they empty /tmp.
+ */
 const boot = `
 mount --make-rprivate /
 mount -t proc proc /proc
@@ -43,7 +46,7 @@ else
     mount -t cgroup -o "$names" cgroup "/sys/fs/cgroup/\${names#none,name=}"
   done
 fi
-exec env -i PATH="$PATH" container=test ${program} --unit=nothing.target --log-target=null`
+exec env -i PATH="$PATH" container=test SYSTEMD_UNIT_PATH=/run/systemd/system.control:/run/systemd/transient:/run/systemd/system ${program} --unit=nothing.target --log-target=null`
 
 let count = 0
 
@@ -58,6 +61,11 @@ export class PrivateSystemd {
     if (child.exitCode !== null) throw new Error(`systemd did not start: exit status ${child.exitCode}`)
     const made = new PrivateSystemd(child, Number(first()), cgroup)
     await until('its target', () => made.run('systemctl', 'is-active', 'nothing.target') === 'active', 30_000)
+    const known = made.run('systemctl', 'list-unit-files', '--no-legend', '--plain').split('\n').map(line => line.split(/\s/)[0])
+    if (known.join() !== 'nothing.target' || made.show('systemd-tmpfiles-setup.service', 'LoadState')['LoadState'] !== 'not-found') {
+      await made.stop()
+      throw new Error(`systemd knows units of the host, which would change it: ${known.join(', ')}`)
+    }
     return made
   }
 
