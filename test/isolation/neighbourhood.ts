@@ -4,7 +4,8 @@ import { onTestFinished } from 'vitest'
 import { Container } from '../e2e/container.ts'
 import type { ContainerOptions } from '../e2e/container.ts'
 import type { Spec } from '../e2e/spec.ts'
-import { contained, controlRuntime, escaped, reachedGuest, type Verdict } from './attack.ts'
+import { contained, controlRuntime, escaped, isControl, reachedGuest, type Verdict } from './attack.ts'
+import { compare, hostFigures, machine } from './host-figures.ts'
 import { oneLine } from './one-line.ts'
 import { install } from './programs.ts'
 import type { Site } from './site.ts'
@@ -27,11 +28,15 @@ export interface Around {
 }
 
 /**
- * Runs the attacker to «full», or to its death, and asks the others then: the neighbour in the pod, and a runc container
- * beside it for the host.
+ * Runs the attacker to «full», or to its death, and asks the others then: the neighbour in the pod, another pod, and a runc container
+ * beside it for the host. What the pod costs the host is read before and after, and has bounds where the runtime promises a kernel of its own.
  */
 export async function useUp(site: Site, args: string[], around: Around = {}): Promise<Verdict> {
-  const rootfs = (layer: string): void => install(layer, 'exhaust')
+  const layers: string[] = []
+  const rootfs = (layer: string): void => {
+    layers.push(layer)
+    install(layer, 'exhaust')
+  }
   const asUser = (spec: Spec): void => { if (around.uid !== undefined) spec.process.user.uid = around.uid }
   const far = await Container.create(site.host, { runtimeName: controlRuntime }, { rootfs, spec: asUser })
   await far.start()
@@ -39,6 +44,8 @@ export async function useUp(site: Site, args: string[], around: Around = {}): Pr
   const options = (more?: (spec: Spec) => void): ContainerOptions => ({ rootfs, spec: (spec) => { asUser(spec); around.spec?.(spec); more?.(spec) } })
   const near = await pod.start(options())
   await around.prepare?.(near)
+  const other = isControl(site.runtime) ? undefined : await site.start({ rootfs, spec: asUser })
+  const before = hostFigures(pod.pid, layers)
   const attacker = await pod.start({ ...options(around.attackerSpec), args: ['/attack/exhaust', ...args] })
   const said = await attacker.output.until(/full .*/).then(([word]) => word, () => 'killed before it had all')
 
@@ -46,8 +53,13 @@ export async function useUp(site: Site, args: string[], around: Around = {}): Pr
   const usual = ['sh', '-c', 'echo answers | cat /dev/stdin /proc/self/status']
   const farAnswer = await answer(far, around.askFar ?? usual, around.uid)
   const nearAnswer = await answer(near, around.ask ?? usual, around.uid)
-  const evidence = `attacker: ${said}; neighbour in the pod: ${nearAnswer ?? 'answers'}; container on the host: ${farAnswer ?? 'answers'}`
-  return farAnswer !== undefined ? escaped(evidence) : nearAnswer !== undefined ? reachedGuest(evidence) : contained(evidence)
+  const otherAnswer = other && await answer(other, around.askFar ?? usual, around.uid)
+  const { told, beyond } = compare(before, hostFigures(pod.pid, layers))
+  const evidence = `attacker: ${said}; neighbour in the pod: ${nearAnswer ?? 'answers'}; ${other ? `other pod: ${otherAnswer ?? 'answers'}; ` : ''}container on the host: ${farAnswer ?? 'answers'}; ${told}; ${machine()}`
+  if (farAnswer !== undefined || otherAnswer !== undefined) return escaped(evidence)
+  if (nearAnswer !== undefined) return reachedGuest(evidence)
+  // A shared kernel's containers are the host's processes, and a control is weak in one thing only.
+  return beyond.length > 0 && other && !site.weak ? escaped(`${beyond.join('; ')}; ${evidence}`) : contained(evidence)
 }
 
 /** Undefined when it does what it is asked to, else why not. */

@@ -40,7 +40,7 @@ for (const attack of await load()) {
     const run = async (context: TestContext, column: Entry['column'], weak: boolean, act: () => Promise<Verdict>): Promise<Verdict> => {
       try {
         const verdict = await act()
-        const evidence = oneLine(verdict.evidence)
+        const evidence = oneLine(verdict.evidence, 640)
         note(context, { ...row, column, weak, reach: verdict.reach, evidence })
         return verdict
       } catch (error) {

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Spec, SpecMount } from '../../../e2e/spec.ts'
 import { contained, escaped, reachedGuest, type Attack, type Verdict } from '../../attack.ts'
 import { bundleId, makeBundle, runWinning } from '../../bundle.ts'
@@ -54,7 +55,8 @@ export const attack: Attack = {
   async run(site) {
     const setting = new KernelSetting()
     const { volume, spec } = makeVolume(site, setting)
-    const args = ['cat', path, setting.path]
+    // How many settings there are where the attacker's directory has one.
+    const args = ['sh', '-c', `ls ${dirname(path)} | wc -l; cat ${setting.path}`]
     const told = [await site.attempt({
       args,
       rootfs: (layer) => { symlinkSync('/proc/sys/net', `${layer}/settings`) },
@@ -75,6 +77,7 @@ export const attack: Attack = {
     const said = [...new Set(lines)].join('; ')
     if (setting.changed) return escaped(`the host's ${setting.path} is ${setting.host} now; ${said}`)
     if (told.some(({ stdout }) => stdout.trim().split('\n').at(-1) === setting.value)) return reachedGuest(`the guest's ${setting.path} is ${setting.value} now; ${said}`)
-    return contained(`${told.length} creations; ${setting.path} is as it was; ${key} and it, read inside: ${said}`)
+    if (told.some(({ stdout }) => stdout.startsWith('1\n'))) return reachedGuest(`the attacker's directory lies over ${dirname(path)}; ${said}`)
+    return contained(`${told.length} creations; ${setting.path} is as it was; settings in ${dirname(path)}, and it: ${said}`)
   },
 }
