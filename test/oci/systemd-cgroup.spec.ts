@@ -84,6 +84,49 @@ for (const layout of ['v1', 'v2'] as const) describe.skipIf(lacking(layout))(`th
   }
 })
 
+// runc asks the session bus who its user is, and there is no broker here.
+describe.skipIf(lacking('v2'))(`the systemd cgroup driver with the systemd of a user${lacking('v2') ? ` (${lacking('v2')})` : ''}`, () => {
+  let systemd: PrivateSystemd
+  const uid = '1'
+  const home = `/run/user/${uid}`
+  const asUser = (script: string) => systemd.run('setpriv', '--reuid', uid, '--regid', uid, '--clear-groups', 'env', `XDG_RUNTIME_DIR=${home}`, 'sh', '-c', script)
+
+  beforeAll(async () => {
+    systemd = await PrivateSystemd.start('v2')
+    systemd.run('sh', '-ec', `
+      mkdir -p ${home}/bundle/rootfs/bin ${home}/units
+      printf '[Unit]\\nDefaultDependencies=no\\n' >${home}/units/nothing.target
+      cp ${runtimes.find(({ name }) => name === 'kata-ts')?.command[0] ?? '/bin/false'} ${home}/program
+      cp /bin/busybox ${home}/bundle/rootfs/bin/; ln -s busybox ${home}/bundle/rootfs/bin/sleep; ln -s busybox ${home}/bundle/rootfs/bin/cat
+      mkdir ${home}/bundle/rootfs/proc ${home}/bundle/rootfs/dev ${home}/bundle/rootfs/sys
+      chown -R ${uid}:${uid} ${home}; chmod 700 ${home}
+      systemd-run --unit=user-systemd --property=DefaultDependencies=no --property=Delegate=yes --uid=${uid} --gid=${uid} --setenv=XDG_RUNTIME_DIR=${home} \
+        --setenv=SYSTEMD_UNIT_PATH=${home}/systemd/user.control:${home}/systemd/transient:${home}/units /lib/systemd/systemd --user --unit=nothing.target`)
+    await until('the user\'s systemd', () => asUser('systemctl --user is-active nothing.target') === 'active', 20_000)
+  })
+  afterAll(async () => { await systemd.stop() })
+
+  it('makes a scope of the user\'s below that systemd', async () => {
+    // As a service of it: only who is among its processes may put one into another of its cgroups.
+    const started = asUser(`cd ${home}/bundle && ../program spec --rootless && sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"sleep", "100"/; s/"linux": {/"linux": { "cgroupsPath": "user.slice:case:own",/' config.json
+      systemd-run --user --property=DefaultDependencies=no --property=StandardOutput=file:${home}/said --property=StandardError=inherit --setenv=XDG_RUNTIME_DIR=${home} --working-directory=${home}/bundle sh -c '
+        ../program --systemd-cgroup run --detach own </dev/null
+        systemctl --user show case-own.scope --property=ActiveState,ControlGroup
+        ../program exec --detach own sleep 50 </dev/null
+        ../program ps --format json own | sed "s/[0-9][0-9]*/pid/g"
+        ../program pause own && ../program state own | grep status && ../program resume own
+        ../program delete --force own
+        systemctl --user show case-own.scope --property=ActiveState
+        touch ${home}/done
+      ' 2>&1`)
+    await until(`the service's end: ${started}`, () => systemd.run('ls', home).includes('done'), 15_000)
+    expect(systemd.run('cat', `${home}/said`).split('\n').map(line => line.trim())).toEqual([
+      'ControlGroup=/system.slice/user-systemd.service/user.slice/case-own.scope', 'ActiveState=active', '[pid,pid]', '"status": "paused",', 'ActiveState=inactive',
+    ])
+    expect(systemd.cgroups('case-own')).toEqual([])
+  })
+})
+
 describe('the systemd cgroup driver without systemd', () => {
   for (const runtime of runtimes.filter(({ name }) => name === 'kata-ts')) it('says so, and what to do', async () => {
     await using bundle = new Bundle({ ...runtime, command: ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs run /run && exec "$@"', 'sh', ...runtime.command, '--systemd-cgroup'] }, ['true'], spec => { spec.linux.cgroupsPath = 'machine.slice:case:x' })

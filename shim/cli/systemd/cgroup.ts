@@ -30,15 +30,15 @@ export class SystemdCgroup implements Cgroup {
   /** What was asked of the cgroup before there was one. */
   #later: (() => void)[] = []
 
-  private constructor(place: ScopePlace, initial?: readonly Property[]) {
+  private constructor(place: ScopePlace, initial?: readonly Property[], rootless = false) {
     this.place = place
-    this.#cgroup = openCgroup(place.path)
+    this.#cgroup = openCgroup(place.path, rootless)
     this.#initial = initial
   }
 
-  /** One that is to be: `properties` are what systemd is told of it, besides its first process. */
-  static planned(place: ScopePlace, properties: readonly Property[]): SystemdCgroup {
-    return new SystemdCgroup(place, properties)
+  /** One that is to be: `properties` are what systemd is told of it, besides its first process. `rootless`: of a user's systemd. */
+  static planned(place: ScopePlace, properties: readonly Property[], rootless: boolean): SystemdCgroup {
+    return new SystemdCgroup(place, properties, rootless)
   }
 
   /** One that another process made. */

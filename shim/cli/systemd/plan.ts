@@ -18,7 +18,7 @@ export async function planScope(spec: Spec, id: string): Promise<SystemdCgroup> 
   const scope = parseScope(spec.linux?.cgroupsPath, id, own ? 'user.slice' : 'system.slice')
   const properties = scopeProperties(spec, id, scope, version)
   using units = await Units.connect()
-  return SystemdCgroup.planned({ unit: scope.unit, path: `${await units.controlGroup()}${expandSlice(scope.slice)}/${scope.unit}` }, properties)
+  return SystemdCgroup.planned({ unit: scope.unit, path: `${await units.controlGroup()}${expandSlice(scope.slice)}/${scope.unit}` }, properties, own)
 }
 
 /** What systemd is told of the scope, besides its process. */

@@ -4,7 +4,7 @@ import { SIGKILL } from '../../../../native/ts/constants/signal.ts'
 import { check, E, isErrno, SysError } from '../../../../native/ts/errno.ts'
 import { type Fd, open } from '../../../../native/ts/fd.ts'
 import { writeKernelFile } from '../../../../native/ts/file.ts'
-import type { LinuxResources } from '../../../../protocol/oci/resources.ts'
+import type { LinuxDeviceCgroup, LinuxResources } from '../../../../protocol/oci/resources.ts'
 import type { Cgroup, CgroupMountSource, ContainerStats } from '../cgroup.ts'
 import { removeTreeOf, takeDirectory, treeOf } from '../tree.ts'
 import { readIfAny, readPids, readTable } from '../values.ts'
@@ -24,8 +24,11 @@ export class CgroupV2 implements Cgroup {
   /** The device program in force, which the next one replaces. */
   #devices: Fd | undefined
 
-  /** `path`: absolute, below `mountPoint`. */
-  constructor(mountPoint: string, path: string) {
+  /**
+   * `path`: absolute, below `mountPoint`. `devicesOptional`: device rules are left out where this process may not load their
+   * program. Who may not has no rights over devices either, and can make no node of one.
+   */
+  constructor(mountPoint: string, path: string, private readonly devicesOptional = false) {
     this.#mountPoint = mountPoint
     this.#path = path
     this.#directory = `${mountPoint}${path}`
@@ -67,7 +70,15 @@ export class CgroupV2 implements Cgroup {
         throw error
       }
     }
-    if (resources.devices) this.#devices = attachDeviceProgram(this.#directory, resources.devices, this.#devices)
+    if (resources.devices) this.#applyDevices(resources.devices)
+  }
+
+  #applyDevices(rules: readonly LinuxDeviceCgroup[]): void {
+    try {
+      this.#devices = attachDeviceProgram(this.#directory, rules, this.#devices)
+    } catch (error) {
+      if (!this.devicesOptional || !isErrno(error, E.EPERM)) throw error
+    }
   }
 
   openForClone(peer?: number): Fd {
