@@ -5,7 +5,7 @@ import { Container } from '../e2e/container.ts'
 import type { ContainerOptions } from '../e2e/container.ts'
 import type { Spec } from '../e2e/spec.ts'
 import { contained, controlRuntime, escaped, isControl, reachedGuest, type Verdict } from './attack.ts'
-import { compare, hostFigures, machine } from './host-figures.ts'
+import { compare, type Figures, hostFigures, machine } from './host-figures.ts'
 import { oneLine } from './one-line.ts'
 import { install } from './programs.ts'
 import type { Site } from './site.ts'
@@ -45,7 +45,9 @@ export async function useUp(site: Site, args: string[], around: Around = {}): Pr
   const near = await pod.start(options())
   await around.prepare?.(near)
   const other = isControl(site.runtime) ? undefined : await site.start({ rootfs, spec: asUser })
-  const before = hostFigures(pod.pid, layers)
+  const otherPid = other && (await other.state()).pid
+  const figures = (): CostsOfPods => ({ attacked: hostFigures(pod.pid, layers), other: otherPid === undefined ? undefined : hostFigures(otherPid, []) })
+  const before = figures()
   const attacker = await pod.start({ ...options(around.attackerSpec), args: ['/attack/exhaust', ...args] })
   const said = await attacker.output.until(/full .*/).then(([word]) => word, () => 'killed before it had all')
 
@@ -54,12 +56,21 @@ export async function useUp(site: Site, args: string[], around: Around = {}): Pr
   const farAnswer = await answer(far, around.askFar ?? usual, around.uid)
   const nearAnswer = await answer(near, around.ask ?? usual, around.uid)
   const otherAnswer = other && await answer(other, around.askFar ?? usual, around.uid)
-  const { told, beyond } = compare(before, hostFigures(pod.pid, layers))
+  const { told, beyond } = changes(before, figures())
   const evidence = `attacker: ${said}; neighbour in the pod: ${nearAnswer ?? 'answers'}; ${other ? `other pod: ${otherAnswer ?? 'answers'}; ` : ''}container on the host: ${farAnswer ?? 'answers'}; ${told}; ${machine()}`
   if (farAnswer !== undefined || otherAnswer !== undefined) return escaped(evidence)
   if (nearAnswer !== undefined) return reachedGuest(evidence)
   // A shared kernel's containers are the host's processes, and a control is weak in one thing only.
   return beyond.length > 0 && other && !site.weak ? escaped(`${beyond.join('; ')}; ${evidence}`) : contained(evidence)
+}
+
+interface CostsOfPods { attacked: Figures; other: Figures | undefined }
+
+function changes(before: CostsOfPods, after: CostsOfPods): ReturnType<typeof compare> {
+  const { told, beyond } = compare(before.attacked, after.attacked)
+  // What the other pod costs does not follow from the attack at all.
+  const others = before.other && after.other ? compare(before.other, after.other).beyond : []
+  return { told, beyond: [...beyond, ...others.map((line) => `the other pod: ${line}`)] }
 }
 
 /** Undefined when it does what it is asked to, else why not. */
