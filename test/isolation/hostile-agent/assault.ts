@@ -135,13 +135,20 @@ export class Assault {
     const attacks = attacksOf(name)
     const made = await this.#createTask({ spec: spec => { change(spec); this.#instruct(spec, name) } })
     await this.#finish(name, made, async (container, refusals) => {
-      // The first was asked for as everybody's figures are.
-      for (const _attack of attacks.slice(1)) await this.#noting(refusals, this.#metrics(container.containerId))
+      const id = container.containerId
+      // The first was asked for as everybody's figures are. A guest that is slow to answer one is not asked for the next.
+      for (const attack of attacks.slice(1)) {
+        await this.#noting(refusals, this.#metrics(id))
+        await until(() => this.#hasBegun(id, attack) || this.shimOf(id) === undefined, `${attack} does not begin`)
+      }
       await then?.(container)
     })
     this.#fromGuests += attacks.length
-    const log = this.logOf(made.container.containerId)
-    for (const attack of attacks) if (!log.some(each => each.includes(`attack begins: ${attack}"`))) this.#unseen.push(`${attack}: the attack did not take place in a guest`)
+    for (const attack of attacks) if (!this.#hasBegun(made.container.containerId, attack)) this.#unseen.push(`${attack}: the attack did not take place in a guest`)
+  }
+
+  #hasBegun(id: string, attack: string): boolean {
+    return this.logOf(id).some(each => each.includes(`attack begins: ${attack}"`))
   }
 
   /** Boots a guest whose PID 1 is the attacker, in a real VM, with the shim's usual deadlines. Gives what the attacker told of it. */
