@@ -22,13 +22,15 @@ export const attack: Attack = {
     const canary = site.plant()
     const read = `cat ${up}${canary}; ls -d ${up}${ofGuest} 2>/dev/null`
     const refusals: string[] = []
-    for (const descriptor of [7, 8]) {
-      const { stdout, stderr, refusal } = await site.attempt({ args: ['sh', '-c', read], spec: (spec) => { spec.process.cwd = `/proc/self/fd/${descriptor}` } })
+    const pod = await site.pod()
+    // Those that runc left open were 7 and 8; a runtime that leaks others is to be caught as well.
+    for (let descriptor = 3; descriptor < 13; descriptor++) {
+      const { stdout, stderr, refusal } = await site.attempt(pod.member({ args: ['sh', '-c', read], spec: (spec) => { spec.process.cwd = `/proc/self/fd/${descriptor}` } }))
       if (stdout.includes(site.secret)) return escaped(`init with cwd /proc/self/fd/${descriptor} read a file of the host's`)
       if (stdout.includes(ofGuest)) return reachedGuest(`init with cwd /proc/self/fd/${descriptor} is in the guest's own root`)
       refusals.push(refusal ?? stderr)
     }
-    const container = await site.start(site.weak ? { runtimeOptions: leavingOpen(site, '/') } : {})
+    const container = await pod.start(site.weak ? { runtimeOptions: leavingOpen(site, '/') } : {})
     for (let descriptor = 3; descriptor < 10; descriptor++) {
       const result = await container.exec(['sh', '-c', read], { process: (process) => { process.cwd = `/proc/self/fd/${descriptor}` } }).catch((error: unknown) => ({ stdout: '', error }))
       if (result.stdout.includes(site.secret)) return escaped(`exec with cwd /proc/self/fd/${descriptor} read a file of the host's`)
