@@ -1,5 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs'
-import { contained, escaped, type Attack } from '../../attack.ts'
+import { contained, escaped, reachedGuest, type Attack } from '../../attack.ts'
+import { oursRuntime } from '../../options.ts'
 import { wrapped } from '../../weak-runc.ts'
 
 /** Each names a program that runs on the host. */
@@ -55,6 +56,11 @@ export const attack: Attack = {
       answers.push(refusal === undefined ? 'ignored' : 'refused')
       refused = refusal ?? refused
       if (/init=\/bin\/sh/.test(stdout)) return escaped('the guest\'s kernel was started with the pod\'s arguments')
+    }
+    if (site.runtime === oursRuntime) {
+      // In range, and of a kind that an operator may allow; none did.
+      const { refusal } = await site.attempt({ args: ['true'], spec: (spec) => { spec.annotations = { 'io.kata-ts.config.hypervisor.memory_mib': '192' } } })
+      if (refusal === undefined) return reachedGuest('the pod set hypervisor.memory_mib, which the operator has not allowed')
     }
     const count = (answer: string): number => answers.filter((each) => each === answer).length
     return contained(`of ${ours.length} words of kata-ts' own ${count('refused')} are refused, all others ignored; no program ran and no file changed on the host; ${refused}`)
