@@ -1,5 +1,6 @@
 import { symlinkSync } from 'node:fs'
 import { contained, escaped, type Attack } from '../../attack.ts'
+import { hostBootId } from '../../containerd-host.ts'
 
 /** A directory that the pod's author may use holds a link; the volume's source is the link, or a path through it. */
 export const attack: Attack = {
@@ -14,13 +15,14 @@ export const attack: Attack = {
     symlinkSync('/proc', `${site.directory}/link`)
     const seen: string[] = []
     for (const [source, look] of [
-      [`${site.directory}/link`, `tr '\\0' ' ' </volume/${process.pid}/cmdline; cat /volume/${process.pid}/root${canary} /volume/self/root${canary}`],
+      [`${site.directory}/link`, `cat /volume/sys/kernel/random/boot_id; tr '\\0' ' ' </volume/${process.pid}/cmdline; cat /volume/${process.pid}/root${canary} /volume/self/root${canary}`],
       [`${site.directory}/link/${process.pid}/root${site.directory}`, 'cat /volume/canary'],
       [`${site.directory}/link/self/fd`, 'ls -l /volume'],
     ] as const) {
       const { stdout, stderr, refusal } = await site.attempt({
         args: ['sh', '-c', look], spec: (spec) => { spec.mounts.push({ destination: '/volume', type: 'bind', source, options: ['rbind', 'rw'] }) },
       })
+      if (stdout.includes(hostBootId())) return escaped('the host\'s boot id was read by the volume: it is the host\'s /proc')
       if (source.endsWith('/link') && stdout.includes('node')) return escaped(`the command line of process ${process.pid} of the host was read by the volume`)
       if (stdout.includes(site.secret) && source.endsWith('link')) return escaped('a file of the host was read through the volume\'s /proc/PID/root')
       seen.push(refusal ?? (stdout || stderr))
