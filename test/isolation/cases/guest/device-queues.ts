@@ -41,7 +41,8 @@ export const attack: Attack = {
     const [{ id = '', status } = {}] = assault.outcomes
     const log = assault.logOf(id).join('\n')
     const [told, ended] = [devicesTold(log), endTold(log)]
-    const violations = await assault.violations()
+    // A request may cost the VMM nothing that grows with what it names.
+    const violations = [...await assault.violations(), ...(log.includes('its limit of memory was reached') ? [`a VMM or daemon took memory up to its limit: ${told.join(', ')}`] : [])]
     if (violations.length > 0) return escaped(violations.join('; '))
     if (told.length < Object.keys(attacked).length && ended === undefined) throw new Error(`not all devices were attacked: ${told.join(', ')}`)
     return contained(`${told.join(', ')}; ${ended ?? 'VMM and daemon live'}, exit status ${status}`)
