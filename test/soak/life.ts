@@ -1,6 +1,5 @@
 /** One container from its creation to its end: what the soak does with it, and what the model says of each answer. */
 import { Container, type TaskHandle } from '../e2e/container.ts'
-import { footprint } from '../e2e/leaks.ts'
 import type { Lane } from '../e2e/matrix.ts'
 import { beSandbox, joinSandbox } from '../e2e/pod-spec.ts'
 import type { ProcessSpec } from '../e2e/spec.ts'
@@ -9,7 +8,7 @@ import type { Errand } from './errands.ts'
 import type { Figures } from './figures.ts'
 import type { Gate } from './gate.ts'
 import { judge, judgeBeginning } from './judge.ts'
-import { shimOf } from './processes.ts'
+import { descriptorsOf, shimOf } from './processes.ts'
 import type { Random } from './random.ts'
 import { codeOf, errorOf, messageOf, NoAnswer, pause, within } from './settle.ts'
 import { Volumes } from './volumes.ts'
@@ -37,7 +36,7 @@ export class Life {
   readonly #background: { errand: Errand; process: TaskHandle }[] = []
   #container: Container | undefined
   #volumes: Volumes | undefined
-  #settledFds: number | undefined
+  #settledFds: string[] | undefined
   #pid = 0
 
   constructor(readonly parts: LifeParts) {}
@@ -227,19 +226,19 @@ export class Life {
   /** What the shim holds when only the first process is there: nothing may be added to that. */
   rememberDescriptors(): void {
     const shim = this.isControl ? undefined : shimOf(this.stack, this.sandboxId)
-    if (shim !== undefined) this.#settledFds = footprint(shim).fds
+    if (shim !== undefined) this.#settledFds = descriptorsOf(shim)
   }
 
   async #expectDescriptorsBack(): Promise<void> {
     const shim = this.#settledFds === undefined ? undefined : shimOf(this.stack, this.sandboxId)
     if (shim === undefined || this.#settledFds === undefined) return
     const end = Date.now() + 20_000
-    let fds = footprint(shim).fds
-    while (fds > this.#settledFds && Date.now() < end) {
+    let fds = descriptorsOf(shim)
+    while (fds.length > this.#settledFds.length && Date.now() < end) {
       await pause(200)
-      fds = footprint(shim).fds
+      fds = descriptorsOf(shim)
     }
-    if (fds > this.#settledFds) this.figures.found('leak', `${this.where}: the shim holds ${fds} descriptors instead of ${this.#settledFds}`)
+    if (fds.length > this.#settledFds.length) this.figures.found('leak', `${this.where}: the shim holds ${fds.length} descriptors instead of ${this.#settledFds.length}:\n${fds.join(' ')}\ninstead of\n${this.#settledFds.join(' ')}`)
   }
 
   /** Users read when a process ended beside what else happened on the host, whatever the guest's clock says. */

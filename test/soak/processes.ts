@@ -1,5 +1,5 @@
 /** Which processes of the host belong to one container of the soak. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { commandLine, stackProcesses } from '../e2e/leaks.ts'
 import type { Stack } from '../e2e/stack.ts'
 
@@ -27,6 +27,13 @@ function shimsOf(stack: Stack, containerId: string): number[] {
   return stackProcesses(stack).filter((pid) => {
     const line = commandLine(pid)
     return line.includes('containerd-shim-') && line.includes(containerId) && !line.endsWith(' delete')
+  })
+}
+
+/** What each descriptor of the process is of, as /proc names it; sockets by their inode. */
+export function descriptorsOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try { return [`${fd}:${readlinkSync(`/proc/${pid}/fd/${fd}`)}`] } catch { return [] } // the descriptor is closed meanwhile
   })
 }
 

@@ -49,13 +49,14 @@ export async function takeSteps(life: Life, least: number, most: number): Promis
   }
 }
 
-/** The container's first process is the errand, as a job's is. */
-export async function liveAsErrand(life: Life): Promise<void> {
+/** The container's first process is the errand, as a job's is. `done` follows before containerd can be killed. */
+export async function liveAsErrand(life: Life, done?: () => void): Promise<void> {
   const errand = randomInitErrand(life.random)
   await life.prepare(errand)
   await life.parts.gate.shared(async () => {
     await life.create()
     await life.start()
     await life.finishInit(errand)
+    done?.()
   })
 }
