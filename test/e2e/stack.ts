@@ -10,7 +10,8 @@ const stacks = process.env['KATA_TS_STACKS'] ?? `${checkout}/build/stack`
 export const busybox = 'docker.io/library/busybox:latest'
 
 export interface CommandResult { code: number | null; stdout: Buffer; stderr: string; text: string }
-export interface CommandOptions { stdin?: 'ignore' | Buffer; timeoutMs?: number }
+/** `inherit`: a descriptor that the command has as its number 3. */
+export interface CommandOptions { stdin?: 'ignore' | Buffer; timeoutMs?: number; inherit?: number }
 
 export class Stack {
   readonly directory: string
@@ -65,9 +66,9 @@ export class Stack {
 }
 
 export function run(command: string, args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-  const { stdin = 'ignore', timeoutMs = 60_000 } = options
+  const { stdin = 'ignore', timeoutMs = 60_000, inherit = 'ignore' } = options
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: [stdin === 'ignore' ? 'ignore' : 'pipe', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { stdio: [stdin === 'ignore' ? 'ignore' : 'pipe', 'pipe', 'pipe', inherit] })
     const out: Buffer[] = []
     const err: Buffer[] = []
     child.stdout?.on('data', (chunk: Buffer) => out.push(chunk))
