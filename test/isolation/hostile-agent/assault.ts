@@ -25,6 +25,9 @@ const residentKibMax = 64 * 1024
 /** Of one sandbox in containerd's log: a burst, some seconds of the sustained rate, and the shim's own lines. */
 const logBytesMax = 512 * 1024
 
+/** What moves a terminal or deceives who reads: a line of its own is the log's and containerd's to make. */
+const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/
+
 export interface Outcome {
   attack: string
   id: string
@@ -254,6 +257,8 @@ export class Assault {
     found.push(...this.outcomes.filter(({ attack }) => this.#onHost.has(attack) && !existsSync(`${this.site.directory}/did-${attack}`)).map(({ attack }) => `${attack}: the attack did not take place`))
     found.push(...this.#unseen)
     found.push(...this.outcomes.flatMap(({ attack, refusals }) => refusals.filter(each => /DEADLINE_EXCEEDED: Deadline exceeded/.test(each)).map(each => `${attack}: a call was not answered: ${each}`)))
+    // What a client prints: gRPC hands the shim's words on as they are.
+    found.push(...this.outcomes.filter(({ refusals }) => refusals.some(each => unsafe.test(each))).map(({ attack }) => `${attack}: a control character stands in an error`))
     const foreign = this.record.all.filter(event => !this.#known.has(event.containerId))
     found.push(...foreign.map(event => `an event ${event.topic} of ${JSON.stringify(event.containerId)}`))
     found.push(...this.record.of(this.victim.containerId).filter(event => event.topic !== '/tasks/start').map(event => `the neighbour had an event ${event.topic}`))
@@ -267,7 +272,7 @@ export class Assault {
   #logViolations(): string[] {
     const log = this.#newLog()
     const found: string[] = []
-    if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(log)) found.push('a control character stands in the log')
+    if (unsafe.test(log)) found.push('a control character stands in the log')
     const bytes = new Map<string, number>()
     for (const line of log.split('\n').filter(each => each !== '' && !/^time="/.test(each))) {
       const sandbox = sandboxOf(line)
