@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { contained, escaped, reachedGuest, type Attack } from '../../attack.ts'
 import { oneLine } from '../../one-line.ts'
 import { leavingOpen } from '../../weak-runc.ts'
@@ -25,8 +26,13 @@ export const attack: Attack = {
     const pod = await site.pod()
     // Those that runc left open were 7 and 8; a runtime that leaks others is to be caught as well.
     for (let descriptor = 3; descriptor < 13; descriptor++) {
-      const { stdout, stderr, refusal } = await site.attempt(pod.member({ args: ['sh', '-c', read], spec: (spec) => { spec.process.cwd = `/proc/self/fd/${descriptor}` } }))
+      const { stdout, stderr, refusal } = await site.attempt(pod.member({
+        args: ['sh', '-c', `${read}; [ -e ${up}inside ] || echo outside`],
+        rootfs: (layer) => { writeFileSync(`${layer}/inside`, '') },
+        spec: (spec) => { spec.process.cwd = `/proc/self/fd/${descriptor}` },
+      }))
       if (stdout.includes(site.secret)) return escaped(`init with cwd /proc/self/fd/${descriptor} read a file of the host's`)
+      if (stdout.includes('outside')) return reachedGuest(`init with cwd /proc/self/fd/${descriptor} is not in the container's root`)
       if (stdout.includes(ofGuest)) return reachedGuest(`init with cwd /proc/self/fd/${descriptor} is in the guest's own root`)
       refusals.push(refusal ?? stderr)
     }
