@@ -74,6 +74,10 @@ describe('create', () => {
     await create()
     const names = fake.calls.map(({ name, args }) => (String(args[1]).endsWith('/tasks') ? 'tasks' : name === 'send' ? 'go' : name))
     expect(names.filter(name => ['clone3', 'tasks', 'go'].includes(name))).toEqual(['tasks', 'go', 'clone3'])
+    // Between the rule that denies every device and those that allow some, init could not make any.
+    const rules = fake.calls.flatMap(({ args }, at) => (/\/devices\.(deny|allow)$/.test(String(args[1])) ? [at] : []))
+    expect(rules.length).toBeGreaterThan(3)
+    expect(Math.max(...rules)).toBeLessThan(names.indexOf('clone3'))
     expect(fake.calls.filter(({ args }) => String(args[1]).endsWith('cgroup.procs'))).toEqual([])
     expect(fake.held().fds).not.toContain('/sys/fs/cgroup/pids/pods/c1/tasks')
   })

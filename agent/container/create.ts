@@ -66,10 +66,13 @@ async function create(options: CreateOptions, owner: Owner): Promise<Container> 
     const rootMount = plan.namespaces.separate.has('mount') ? undefined : { path: plan.rootPath, before: mountOf(plan.rootPath) }
     if (rootMount) owner.defer(`root of ${options.id}`, () => unmountRoot(rootMount.path, rootMount.before))
     const listener = options.startSocket === undefined ? undefined : owner.own('start socket', listenForStart(options.startSocket))
+    const { devices: rules = [], ...limits } = options.spec.linux?.resources ?? {}
+    const devices = withDefaultDevices(rules)
+    // Version 1 takes device rules one by one, the one that denies all first: init makes its devices when all are there.
+    await cgroup.apply(cgroup.bornOfEntering ? { ...limits, devices } : { devices })
     const { process, link } = await cloneInit({ ...plan, startListener: listener }, cgroup, owner)
     // Limits are for the program, not for init: they are set while it works.
-    const resources = options.spec.linux?.resources ?? {}
-    await cgroup.apply({ ...resources, devices: withDefaultDevices(resources.devices ?? []) })
+    if (!cgroup.bornOfEntering) await cgroup.apply(limits)
     const terminal = await converse(plan, process, link)
     listener?.close()
     if (listener) link.close()
