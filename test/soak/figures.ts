@@ -14,6 +14,8 @@ export class Figures {
   pods = 0
   /** runc's own losses of output under load (test/e2e/matrix.ts): the control's, and no finding. */
   controlLosses = 0
+  /** Containers that runc could not freeze under load. */
+  controlFreezes = 0
 
   operation(name: string): void { count(this.operations, name) }
   container(isControl: boolean): void {
@@ -41,6 +43,7 @@ export class Figures {
       `answers other than the model's: ${this.of('wrong answer')}, none in time: ${this.of('no answer')}`,
       `leaks: ${this.of('leak')}`,
       ...(this.controlLosses > 0 ? [`runc's shim lost output ${this.controlLosses} times`] : []),
+      ...(this.controlFreezes > 0 ? [`runc could not freeze a container ${this.controlFreezes} times`] : []),
     ].join('\n')
   }
 }
