@@ -12,6 +12,8 @@ export interface ContainerRecord {
   pid: number
   /** Of init (ContainerProcess.startTime): without it a reused pid would pass for the container. */
   startTime: string
+  /** ContainerProcess.inode */
+  inode?: number
   cgroupPath: string
   /** As CreateOptions.cgroup. */
   cgroup?: Cgroup | undefined
@@ -26,7 +28,7 @@ export function adoptContainer(record: ContainerRecord): Container {
   const { id, bundle, spec, startSocket } = record
   return new Container({
     id, bundle, spec, startSocket, rootMount: record.rootMount,
-    init: ContainerProcess.find(record.pid, record.startTime),
+    init: ContainerProcess.find(record.pid, record.startTime, record.inode),
     cgroup: record.cgroup ?? openCgroup(spec.linux?.cgroupsPath || record.cgroupPath, record.cgroupOptional),
     warn: record.warn ?? (() => undefined),
   })

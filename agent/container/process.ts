@@ -1,7 +1,8 @@
 import * as sys from 'native:sys'
+import { AT_EMPTY_PATH } from '../../native/ts/constants/fcntl.ts'
 import { SIGKILL, signalName } from '../../native/ts/constants/signal.ts'
 import { P_PIDFD, WEXITED } from '../../native/ts/constants/wait.ts'
-import { check, E, SysError } from '../../native/ts/errno.ts'
+import { check, checked, E, SysError } from '../../native/ts/errno.ts'
 import { Fd } from '../../native/ts/fd.ts'
 import { readTextIfPresent } from '../../native/ts/file.ts'
 import { setWindowSize } from '../../native/ts/pty.ts'
@@ -11,7 +12,7 @@ import type { WindowSize } from './options.ts'
 export interface ProcessStat {
   /** R, S, D, T, Z, X … */
   state: string
-  /** Clock ticks after boot at which it started: with the pid, the identity of a process. */
+  /** Clock ticks after boot at which it started: with the pid the identity of a process, but for one that is born in the same tick (10 ms). */
   startTime: string
 }
 
@@ -53,14 +54,25 @@ export class ContainerProcess {
     }
   }
 
-  /** The process that had `pid` and `startTime`: when it is gone, one that is not alive and cannot be signalled. */
-  static find(pid: number, startTime: string): ContainerProcess {
+  /**
+   * The process that had `pid`, `startTime` and, where it is known, `inode`: when it is gone, one that is not alive and
+   * cannot be signalled.
+   */
+  static find(pid: number, startTime: string, inode?: number): ContainerProcess {
     const opened = sys.pidfdOpen(pid, 0)
     if (opened < 0 && opened !== -E.ESRCH && opened !== -E.EINVAL) check('pidfd_open', `process ${pid}`, opened)
     const pidfd = new Fd(opened, `pidfd of process ${pid}`)
     // Looked at after the pidfd was opened: the pid cannot have gone to another process in between.
-    if (processStat(pid)?.startTime !== startTime) pidfd.close()
-    return new ContainerProcess(pid, pidfd, startTime)
+    const found = new ContainerProcess(pid, pidfd, startTime)
+    if (opened >= 0 && processStat(pid)?.startTime === startTime && (inode === undefined || found.inode === inode)) return found
+    pidfd.close()
+    // No process has it: not a stranger either that was born in the same tick.
+    return new ContainerProcess(pid, pidfd, '')
+  }
+
+  /** Of its pidfd, lent open: from Linux 6.9 on each process has one that no other ever has (fs/pidfs.c), before that all have the same. */
+  get inode(): number {
+    return checked('statx', this.pidfd.what, sys.statx(this.pidfd.number, '', AT_EMPTY_PATH)).ino
   }
 
   /** Takes ownership of the process's pty master. */
@@ -93,6 +105,8 @@ export class ContainerProcess {
 
   /** Whether it runs: neither dead nor waiting to be reaped. */
   alive(): boolean {
+    // Who is not reaped keeps the pid from others.
+    if (this.pidfd.open && sys.pidfdSendSignal(this.pidfd.number, 0) === -E.ESRCH) return false
     const stat = processStat(this.pid)
     return stat !== undefined && stat.startTime === this.startTime && stat.state !== 'Z' && stat.state !== 'X'
   }

@@ -57,8 +57,8 @@ export async function createStored(request: CreateRequest, context: Context): Pr
     const io = ownIo(spec.process?.terminal, request.consoleSocket, request.detach)
     const container = await Container.create({ id, bundle, spec, io, cgroupPath, cgroup, startSocket: store.startSocket(id), inheritMounts: true, cgroupOptional: context.rootless, noPivot: request.noPivot ?? false, keepKeyring: request.noNewKeyring ?? false, pass: passedDescriptors(request.preserveFds), warn })
     try {
-      const { pid, startTime } = container.init
-      store.save({ id, bundle, pid, startTime, cgroupPath, scope: cgroup?.place, rootMount: container.rootMount, created: new Date().toISOString() }, config)
+      const { pid, startTime, inode } = container.init
+      store.save({ id, bundle, pid, startTime, inode, cgroupPath, scope: cgroup?.place, rootMount: container.rootMount, created: new Date().toISOString() }, config)
       sendTerminal(container.init, request.consoleSocket)
       sendPidfd(container.init, request.pidfdSocket)
       if (request.pidFile !== undefined) writePidFile(request.pidFile, pid)

@@ -14,6 +14,7 @@ export interface StoredState {
   bundle: string
   pid: number
   startTime: string
+  inode?: number
   cgroupPath: string
   /** Where its cgroup is when systemd has made it. */
   scope?: ScopePlace | undefined
@@ -63,9 +64,9 @@ export class Store {
 
   /** The container as it is now. */
   load(id: string, warn: (message: string) => void): Container {
-    const { bundle, pid, startTime, cgroupPath, scope, rootMount } = this.state(id)
+    const { bundle, pid, startTime, inode, cgroupPath, scope, rootMount } = this.state(id)
     const spec = parseSpec(readText(`${this.directory(id)}/config.json`))
-    return Container.adopt({ id, bundle, spec, pid, startTime, cgroupPath, cgroup: scope && SystemdCgroup.find(scope), rootMount, cgroupOptional: this.rootless, startSocket: this.startSocket(id), warn })
+    return Container.adopt({ id, bundle, spec, pid, startTime, ...(inode === undefined ? {} : { inode }), cgroupPath, cgroup: scope && SystemdCgroup.find(scope), rootMount, cgroupOptional: this.rootless, startSocket: this.startSocket(id), warn })
   }
 
   /** Where the container's root file system is on the host. */

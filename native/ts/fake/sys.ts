@@ -211,7 +211,8 @@ export const kill = ok('kill')
 export const pidfdOpen = on('pidfdOpen', pid => fake.install({ what: `pidfd ${pid}`, position: 0 }))
 export const pidfdSendSignal = on('pidfdSendSignal', (pidfd, signal) => {
   const pid = fake.byPidfd(pidfd)
-  if (pid === undefined) return -E.ESRCH
+  // A process that a test has put into /proc, and that the fake did not clone.
+  if (pid === undefined) return fake.nodes.has(`/proc/${fake.fds.get(pidfd)?.what.replace(/^pidfd /, '')}/stat`) ? 0 : -E.ESRCH
   if (signal === 9) fake.exitProcess(pid, 9, 2)
   return 0
 })
