@@ -63,16 +63,15 @@ export class ContainerProcess {
     if (opened < 0 && opened !== -E.ESRCH && opened !== -E.EINVAL) check('pidfd_open', `process ${pid}`, opened)
     const pidfd = new Fd(opened, `pidfd of process ${pid}`)
     // Looked at after the pidfd was opened: the pid cannot have gone to another process in between.
-    const found = new ContainerProcess(pid, pidfd, startTime)
-    if (opened >= 0 && processStat(pid)?.startTime === startTime && (inode === undefined || found.inode === inode)) return found
-    pidfd.close()
-    // No process has it: not a stranger either that was born in the same tick.
-    return new ContainerProcess(pid, pidfd, '')
+    const isIt = opened >= 0 && processStat(pid)?.startTime === startTime && (inode === undefined || inodeOf(pidfd) === inode)
+    if (!isIt) pidfd.close()
+    // No process has an empty start time: a stranger that was born in the same tick is not alive in its place.
+    return new ContainerProcess(pid, pidfd, isIt ? startTime : '')
   }
 
-  /** Of its pidfd, lent open: from Linux 6.9 on each process has one that no other ever has (fs/pidfs.c), before that all have the same. */
+  /** Of its pidfd, which must be open; see find. Throws SysError. */
   get inode(): number {
-    return checked('statx', this.pidfd.what, sys.statx(this.pidfd.number, '', AT_EMPTY_PATH)).ino
+    return inodeOf(this.pidfd)
   }
 
   /** Takes ownership of the process's pty master. */
@@ -130,4 +129,9 @@ export class ContainerProcess {
   [Symbol.dispose](): void {
     this.close()
   }
+}
+
+/** From Linux 6.9 on each process has one that no other ever has (fs/pidfs.c), before that all have the same. */
+function inodeOf(pidfd: Fd): number {
+  return checked('statx', pidfd.what, sys.statx(pidfd.number, '', AT_EMPTY_PATH)).ino
 }
