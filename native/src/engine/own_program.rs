@@ -4,21 +4,13 @@ use std::ffi::CStr;
 use std::io::Error;
 
 use super::die;
+use crate::sys::mounts::RawMountAttr;
 
 const OWN: &CStr = c"/proc/self/exe";
 
 /// include/uapi/linux/mount.h
 const OPEN_TREE_CLONE: i32 = 1;
 const MOUNT_ATTR_RDONLY: u64 = 1;
-
-/// struct mount_attr, include/uapi/linux/mount.h.
-#[repr(C)]
-struct MountAttr {
-    set: u64,
-    clear: u64,
-    propagation: u64,
-    userns_fd: u64,
-}
 
 /// Runs this program again from a read-only mount of its own file, which is mounted nowhere, when one of the arguments
 /// behind the first is a line of `words`. Returns when it is so already, or when this process may not mount: then it is
@@ -36,8 +28,8 @@ pub fn run_read_only(words: &[u8], argc: i32, argv: *const *const libc::c_char) 
         return;
     }
     check("open_tree", mount);
-    let attr = MountAttr { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, userns_fd: 0 };
-    let size = size_of::<MountAttr>();
+    let attr = RawMountAttr { set: MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, userns_fd: 0 };
+    let size = size_of::<RawMountAttr>();
     // SAFETY: path and struct are alive for the call, the size is the struct's.
     check("mount_setattr", unsafe {
         libc::syscall(libc::SYS_mount_setattr, mount, c"".as_ptr(), libc::AT_EMPTY_PATH, &raw const attr, size)

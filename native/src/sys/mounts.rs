@@ -18,11 +18,11 @@ js_input! {
 
 /// struct mount_attr, include/uapi/linux/mount.h.
 #[repr(C)]
-struct RawMountAttr {
-    set: u64,
-    clear: u64,
-    propagation: u64,
-    userns_fd: u64,
+pub struct RawMountAttr {
+    pub set: u64,
+    pub clear: u64,
+    pub propagation: u64,
+    pub userns_fd: u64,
 }
 const _: () = assert!(size_of::<RawMountAttr>() == 32);
 
