@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
@@ -6,10 +5,10 @@ import { Container } from '../container.ts'
 import { temporaryDirectory } from '../directory.ts'
 import { gatedFile, GatedFileSystem } from '../gated-file-system.ts'
 import { forEachLane } from '../matrix.ts'
+import { buildProgram } from '../program.ts'
 import type { ProcessSpec } from '../spec.ts'
-import { checkout, Stack } from '../stack.ts'
+import { Stack } from '../stack.ts'
 
-const program = `${checkout}/build/test/e2e/leave-reading`
 /** Time to leave without waiting for the reads, as a guest without the patch does; with it nothing depends on this. */
 const headStartMs = 2_000
 
@@ -19,10 +18,10 @@ function administer(process: ProcessSpec): void {
 
 forEachLane('a file system below a volume', (lane) => {
   let stack: Stack
+  let program: string
   beforeAll(() => {
     stack = Stack.open(lane.containerd)
-    mkdirSync(`${checkout}/build/test/e2e`, { recursive: true })
-    execFileSync(`${checkout}/hack/build-bin`, ['--bundle', 'test/e2e/programs/leave-reading.ts', '-o', program], { cwd: checkout, stdio: ['ignore', 'ignore', 'inherit'] })
+    program = buildProgram('leave-reading')
   })
   afterAll(() => stack.client.close())
 

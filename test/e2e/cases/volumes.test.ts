@@ -6,8 +6,9 @@ import { Container, type ContainerOptions } from '../container.ts'
 import { temporaryDirectory } from '../directory.ts'
 import { forEachLane } from '../matrix.ts'
 import type { Lane } from '../matrix.ts'
+import { buildProgram } from '../program.ts'
 import type { SpecMount } from '../spec.ts'
-import { checkout, Stack } from '../stack.ts'
+import { Stack } from '../stack.ts'
 
 const bind = (source: string, destination: string, ...options: string[]): SpecMount => ({ destination, type: 'bind', source, options: ['rbind', ...options] })
 
@@ -67,14 +68,12 @@ function member(stack: Stack, lane: Lane, pod: Container, mounts: SpecMount[], o
   })
 }
 
-const program = `${checkout}/build/test/e2e/watch`
-
 forEachLane('volumes', (lane) => {
   let stack: Stack
+  let program: string
   beforeAll(() => {
     stack = Stack.open(lane.containerd)
-    mkdirSync(`${checkout}/build/test/e2e`, { recursive: true })
-    execFileSync(`${checkout}/hack/build-bin`, ['--bundle', 'test/e2e/programs/watch.ts', '-o', program], { cwd: checkout, stdio: ['ignore', 'ignore', 'inherit'] })
+    program = buildProgram('watch')
   })
   afterAll(() => stack.client.close())
 
